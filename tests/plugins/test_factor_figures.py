@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,3 +101,21 @@ def test_what_cannot_be_analysed_is_said(figure: Any) -> None:
     lost = handed(status=lambda problem, arm, seed: "failed" if arm.startswith("sgd") else "ok")
     assert "no two levels of optimizer and schedule have a score" in drawn(figure, lost)
     assert "does not vary two" in drawn(figure, handed(vary=("optimizer",)))
+
+
+@pytest.mark.parametrize("figure", [Interactions, PairsOfFactors])
+def test_a_level_that_has_no_place_in_the_table_is_named(figure: Any) -> None:
+    gone = handed(status=lambda problem, arm, seed: "diverged" if arm == "sgd + step" else "ok")
+    picture = drawn(figure, gone)
+    assert picture.subtitle.endswith("Left out: step on xor (sgd + step diverged in 10 of 10 trials).")
+
+
+def test_names_of_levels_keep_clear_of_one_another() -> None:
+    firsts = ("sgd", "adam", "lion", "momentum", "adagrad", "rmsprop", "nadam", "radam")
+    arms = tuple(
+        f"{first} a rather long name + {second}" for first in firsts for second in ("constant", "step")
+    )
+    (ax,) = drawn(Interactions, handed(arms=arms)).figure.axes
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

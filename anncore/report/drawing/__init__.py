@@ -8,7 +8,7 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     axes     log_axis, plain_axis, padded, tick_text, y_labels; robust_range, edge_values for scores far off
     text     text_width, shorten, two_lines, name_lines, end_labels, corner_texts, spread; side_strip
     failures begun_problems, half_lost, lost_words, lost_mark, row_mark, mark_words, lost_count,
-             lost_counts, nothing_ran, so_far
+             lost_counts, nothing_ran, so_far, left_out_levels
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
     planes   draw_plane, draw_classes, class_marks: a classifier over two features
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
@@ -31,6 +31,7 @@ from anncore.report.drawing.axes import (
 from anncore.report.drawing.failures import (
     begun_problems,
     half_lost,
+    left_out_levels,
     lost_count,
     lost_counts,
     lost_mark,
@@ -97,6 +98,7 @@ __all__ = [
     "half_lost",
     "layer_sheet",
     "layer_words",
+    "left_out_levels",
     "log_axis",
     "lost_count",
     "lost_counts",

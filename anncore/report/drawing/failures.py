@@ -104,3 +104,15 @@ def lost_counts(
         ax.set_xlim(low, low + (high - low) / (1 - share))
     for y, lost, total in rows:
         lost_count(ax, y, lost, total, colour, "?" if y in waiting else "×")
+
+
+def left_out_levels(analyses: Sequence[Mapping[str, Any]]) -> str:
+    """Say which levels of factors a figure does not show, and why; "" where it shows all."""
+    levels = {
+        f"{row['level']} on {one['where']} ({row['reason']})"
+        if one["where"]
+        else f"{row['level']} ({row['reason']})"
+        for one in analyses
+        for row in one["left_out"]
+    }
+    return f" Left out: {joined(sorted(levels), 4)}." if levels else ""

@@ -47,7 +47,7 @@ class Interactions(Figure):
         subtitle = (
             f"Point: a pair against the average pair, {better}. Bar: its 95 % interval over {blocks}. "
             f"Parallel lines: the effect of {pair['second']} is the same at each level of "
-            f"{pair['first']}.{left_out}"
+            f"{pair['first']}.{left_out}{drawing.left_out_levels([one for one, _ in drawn])}"
         )
         left, low, gap = 0.72, 0.55, 0.9
         names = {level for _, one in drawn for level in _levels(one, 1)}
@@ -128,7 +128,9 @@ def _panel(ax: Any, analysis: Mapping[str, Any], pair: Mapping[str, Any], report
     ax.set_xlim(-0.3, len(firsts) - 0.7)
     width = ax.get_position().width * ax.figure.get_figwidth() / len(firsts)
     many = len(firsts) > 12
-    shown = ["" if many and i % 2 else drawing.two_lines(name, width, 7) for i, name in enumerate(firsts)]
+    shown = [
+        "" if many and i % 2 else drawing.two_lines(name, width - 0.06, 7) for i, name in enumerate(firsts)
+    ]
     ax.set_xticks(range(len(firsts)), shown, size=7)
     ax.tick_params(axis="y", labelsize=7)
     ax.grid(visible=False, axis="x")

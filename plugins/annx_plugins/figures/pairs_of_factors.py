@@ -42,7 +42,7 @@ class PairsOfFactors(Figure):
         left_out = f" {MOST_PANELS} of {len(drawn)} tables are shown." if len(drawn) > MOST_PANELS else ""
         drawn = drawn[:MOST_PANELS]
         title = _title(drawn)
-        subtitle = _subtitle(drawn, report) + left_out
+        subtitle = _subtitle(drawn, report) + left_out + drawing.left_out_levels([one for one, _ in drawn])
         tables = [_Table(one, pair, report, data.width) for one, pair in drawn]
         left = 0.3 + max(table.left for table in tables)
         heights = [CELL * len(table.rows) for table in tables]
