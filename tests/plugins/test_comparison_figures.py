@@ -508,6 +508,14 @@ def test_the_title_says_where_the_lead_changes() -> None:
     assert title.startswith("b leads at 1, a leads from 3 configurations; with all 5 its band overlaps")
 
 
+def test_arms_that_lead_with_one_and_with_all_are_named_once_in_any_order() -> None:
+    """With one configuration a leads on the first data set and b on the second; with three it is reversed."""
+    lucky, steady = [1.0, 9, 9], [2.0, 2, 2]
+    results = tried({("a", "p0"): steady, ("b", "p0"): lucky, ("a", "p1"): lucky, ("b", "p1"): steady})
+    title = drawn(results, "budget_curves").title
+    assert title == "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3"
+
+
 @pytest.mark.parametrize(
     ("better", "title"),
     [

@@ -554,6 +554,14 @@ def test_a_panel_without_a_lost_value_has_no_lane() -> None:
     assert texts(drawing).count("diverged") == 1
 
 
+def test_run_times_begin_shortly_before_the_first_evaluation() -> None:
+    """Nothing is evaluated before step 10, so the axis begins at a quarter of it, and fills the sheet."""
+    results = few(arms=("sgd", "adam"), problems=("digits",), regression=(), tune_seeds=(), rates=(0.1,))
+    (ax,) = draw(results, "run_times")["run_times"].figure.axes
+    assert ax.get_xlim()[0] == 2.5
+    assert ax.get_position().width > 0.7
+
+
 @pytest.mark.parametrize(
     ("name", "up", "down", "beyond"),
     [

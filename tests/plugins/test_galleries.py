@@ -177,3 +177,5 @@ def test_a_loss_with_weights_for_three_classes_is_named_and_not_drawn() -> None:
 def test_a_loss_says_with_which_hyperparameters_it_is_drawn() -> None:
     drawing = drawn("loss", parts("loss", "mse", "huber", huber={"delta": 0.5}))
     assert " Drawn with huber (delta = 0.5)." in drawing.subtitle
+    drawing = drawn("loss", parts("loss", "mse", "focal", focal={"balance": False}))
+    assert "balance = false" in drawing.subtitle  # alone it makes the gradient four times as steep
