@@ -141,12 +141,16 @@ class LossGallery(Figure):
 
 
 def _shape(label: str, loss: Any) -> str:
-    """Name a loss with the hyperparameters that shape it, "huber (delta = 1)"; "" where it has none."""
-    values = [(one.name, getattr(loss, one.name)) for one in fields(loss)]
+    """Name a loss with the hyperparameters that shape it, "huber (delta = 1)"; "" where it has none.
+
+    A yes or no is named where it is not the default.
+    """
+    usual = type(loss)()
+    values = [(one.name, getattr(loss, one.name), getattr(usual, one.name)) for one in fields(loss)]
     texts = [
         f"{name} = {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
-        for name, value in values
-        if isinstance(value, (int, float))
+        for name, value, default in values
+        if isinstance(value, (int, float)) and not (isinstance(value, bool) and value == default)
     ]
     return f"{label} ({', '.join(texts)})" if texts else ""
 
