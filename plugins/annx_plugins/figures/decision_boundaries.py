@@ -142,13 +142,13 @@ class DecisionBoundaries(Figure):
         }
         if not others:
             more = " most," if len(disagreements) > 1 else ""
-            return f"On {problem} {arm}'s seeds disagree{more} on {share} of the plane"
+            return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
         span = f"{_share(disagreements[most])} of the plane"
         if disagreements[most] - others[least] < ALIKE:
             low = _share(others[least]).removesuffix(" %")
             span = span if _share(others[least]) == share else f"{low} to {span}"
-            return f"On {problem} every arm's seeds disagree about equally much, on {span}"
+            return f"{problem}: every arm's seeds disagree about equally much, on {span}"
         title = f"On {problem} {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
         return title if _share(others[least]) == share else f"{title} ({least}'s on {_share(others[least])})"
 
