@@ -518,7 +518,7 @@ def tuned(arm: str, problem: str, width: float, best: float = 0.1) -> dict[str, 
         (
             (0.2, 0.1, 0.3),
             (0.1, 0.1, 0.1),
-            "No arm tolerates a whole step of lr: the widest range is median 0.20 decades, "
+            "No arm tolerates half a step of lr: the widest range is median 0.20 decades, "
             "and the values lie 1.0 apart",
         ),
     ],

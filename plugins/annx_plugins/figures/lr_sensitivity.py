@@ -294,7 +294,7 @@ class LRSensitivity(Figure):
         return said + _edges(rows)
 
     def _widest(self, rows: list[dict[str, Any]], widths: dict[str, float], name: str, report: Any) -> str:
-        """Say which arm tolerates the widest range, where one does on most data sets and by a whole step."""
+        """Say which arm tolerates the widest range, where one does on most data sets and by half a step."""
         best = max(widths, key=lambda arm: widths[arm])
         problems = {row["problem"] for row in rows}
         middle = "median " if len(problems) > 1 else ""
@@ -302,9 +302,9 @@ class LRSensitivity(Figure):
         leads = [arm for arm in widths if number(widths[arm], 2) == wide]
         if len(widths) == 1:
             said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
-        elif widths[best] < (step := min(_step(row) for row in rows if row["arm"] in widths)) * (1 - 1e-9):
+        elif 2 * widths[best] < (step := min(_step(row) for row in rows if row["arm"] in widths)):
             return (
-                f"No arm tolerates a whole step of {name}: the widest range is {middle}{wide} decades, and "
+                f"No arm tolerates half a step of {name}: the widest range is {middle}{wide} decades, and "
                 f"the values lie {number(step, 2)} apart"
             )
         elif any(not _wider_on_most(rows, best, arm) for arm in widths if arm not in leads):
