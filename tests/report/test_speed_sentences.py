@@ -93,6 +93,8 @@ def _speeds() -> Iterator[tuple[str, Results]]:
     below.trials.loc[below.trials["problem"] == "iris", ["valid_loss", "test_loss"]] -= 5.0
     yield "ratios and differences", below
     yield "functions", make_results(**{**two, "functions": True})
+    tuned = {**two, "tune_seeds": (0,), "rates": (0.01, 0.1)}  # whose targets do not need the report's runs
+    yield "nobody arrives", make_results(**tuned, status=lambda *_: "diverged")
     sets = tuple(f"set{i}" for i in range(7))
     yield "over all", make_results(**{**FEW, "problems": sets}, score=risky)
 
