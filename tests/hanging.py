@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-# The longest test takes four minutes on a machine that runs ten other things; one marked large may take longer.
+# The longest test takes four minutes on a machine that does ten other things; what is large takes longer.
 SECONDS = float(os.environ.get("ANNX_TEST_SECONDS", "900"))
 LARGE = 8
 

@@ -54,7 +54,7 @@ def _draw(component: Any, made: Made, width: float | None = None) -> Any:
 class Drawn(NamedTuple):
     """What a component drew of the ordinary sweep, and what it changed on the way.
 
-    data: the parts of its input that it changed. settings: the names of matplotlib's settings that it changed.
+    data: the parts of its input that it changed. settings: matplotlib's settings that it changed, by name.
     left: whether it left a figure in pyplot.
     """
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from lazy_report import LazyReport
 from matplotlib.colors import to_hex
 from results_factory import make_results
 from shipped import REGISTRY
@@ -41,7 +42,7 @@ def draw(results: Any, *names: str) -> dict[str, Drawing]:
 
 def draw_on(results: Any, widths: Sequence[float], *names: str) -> Iterator[dict[str, Drawing]]:
     """Draw them on sheets of several widths; the report is built once."""
-    report = build_report(results, {})
+    report = LazyReport(results)
     data = figure_input(results, report)
     for width in widths:
         drawings = {}

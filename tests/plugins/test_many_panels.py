@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 import pytest
+from lazy_report import LazyReport
 from results_factory import make_results
 
 from anncore import Drawing
-from anncore.report.build import build_report
 from anncore.report.drawing.many import most_panels, shown_problems
 from anncore.report.write import draw_figures
 
@@ -44,7 +44,7 @@ def drawn(problems: int, arms: int, rates: int = 3, names: tuple[str, ...] = PAN
         steps=20,
     )
     drawings = {}
-    for component, drawing in draw_figures(results, build_report(results, {}), only=names):
+    for component, drawing in draw_figures(results, LazyReport(results), only=names):
         assert isinstance(drawing, Drawing), drawing
         drawings[component.name] = drawing
     return drawings
