@@ -9,11 +9,11 @@ from anncore.report.build import parts_of
 
 
 class LazyReport(dict[str, Any]):
-    """What `build_report` returns, without provenance and methods; figures read few of its parts."""
+    """What `build_report` returns, without the methods; figures read few of its parts."""
 
     def __init__(self, results: Any) -> None:
         super().__init__()
-        self._parts = parts_of(Study(results))
+        self._parts = parts_of(Study(results), {})
 
     def __missing__(self, key: str) -> Any:
         self[key] = self._parts[key]()

@@ -66,14 +66,13 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     meta: what the caller knows of the run (command, versions, machine), shown as provenance.
     """
     study = Study(results)
-    content = {key: part() for key, part in parts_of(study).items()}
-    content["provenance"] = _provenance(study, meta)
+    content = {key: part() for key, part in parts_of(study, meta).items()}
     content["methods"] = methods.describe(content, study.experiment)
     return content
 
 
-def parts_of(study: Study) -> dict[str, Callable[[], Any]]:
-    """Return what makes each part of the content, without provenance and methods, by its key, in order.
+def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return what makes each part of the content, but for the methods, by its key and in order.
 
     What several parts share is computed here.
     """
@@ -116,6 +115,7 @@ def parts_of(study: Study) -> dict[str, Callable[[], Any]]:
         "not_drawn": list,
         "sections": list,
         "rules": partial(_rules, study),
+        "provenance": partial(_provenance, study, meta),
     }
 
 
