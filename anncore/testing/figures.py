@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
 
     drawing: Any
     data: list[str]
-    settings: list[str]
+    settings: Sequence[str]
     left: bool
 
 

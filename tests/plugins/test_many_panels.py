@@ -89,7 +89,7 @@ def test_one_arm_has_no_pairs_so_the_first_data_sets_are_shown() -> None:
 
 @pytest.mark.parametrize("name", PANELS)
 def test_every_figure_with_a_panel_per_data_set_keeps_the_same_ones_and_says_how_many(name: str) -> None:
-    figures = drawn(13, 20, 2)
+    figures = drawn(13, 20)
     panels = titles(figures[name])
     assert panels == titles(figures["leaderboard"])
     assert len(panels) == 12
@@ -107,7 +107,7 @@ def test_no_panel_is_left_out_where_there_is_room(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["leaderboard", "paired_differences"])
 def test_all_grey_arms_seeds_are_one_artist_and_none_is_lost(name: str) -> None:
-    figure = drawn(13, 20, 2)[name].figure
+    figure = drawn(13, 20)[name].figure
     ax = figure.axes[0]
     sizes = sorted(len(dots.get_offsets()) for dots in ax.collections if hasattr(dots, "get_sizes"))
     coloured = 7 - (name == "paired_differences")  # the reference has no row of its own
@@ -121,7 +121,7 @@ def test_all_grey_arms_seeds_are_one_artist_and_none_is_lost(name: str) -> None:
 
 
 def test_grey_learning_curves_are_one_artist_below_the_coloured_ones() -> None:
-    ax = drawn(13, 20, 2)["learning_curves"].figure.axes[0]
+    ax = drawn(13, 20)["learning_curves"].figure.axes[0]
     (grey,) = [lines for lines in ax.collections if hasattr(lines, "get_segments")]
     assert len(grey.get_segments()) == 13
     assert [list(path[:, 0]) for path in grey.get_segments()] == [[0, 10, 20]] * 13
