@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hanging import pytest_configure, pytest_enter_pdb, pytest_runtest_protocol  # noqa: F401
 from hypothesis import settings
 
 # The examples are the same in every run, so that a test that passes here passes everywhere.

@@ -8,9 +8,9 @@ component's numbers, and the numbers themselves, rounded, for machines that are 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -28,7 +28,8 @@ from anncore import Registry, load_registry
 from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
 from anncore.contract.hyperparameters import build
 from anncore.contract.registry import Registered
-from anncore.contract.trial import Part, Split, Trial
+from anncore.contract.trial import Part, Split, Trial, TrialResult
+from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 from anncore.running.component_costs import default_part
 
@@ -86,10 +87,34 @@ def components(registry: Registry) -> list[Registered]:
 
 def numbers_of(registry: Registry, component: Registered, dtype: str) -> list[float]:
     """Return the losses of a short training with a component, or the scores that it gives."""
-    with contextlib.closing(_trials(registry, component, dtype)) as trials:
-        results = [(trial, train_stack([trial], registry)[0]) for trial in trials]
+    with tempfile.TemporaryDirectory() as folder:
+        trials = _trials(registry, component, dtype, Path(folder))
+        return _numbers(component, dtype, [train_stack([trial], registry)[0] for trial in trials])
+
+
+def all_numbers(registry: Registry) -> dict[str, dict[str, list[float]]]:
+    """Return the numbers of every component of `components`, by name and dtype.
+
+    Trials of equal shapes are trained as one stack, which gives each the bits that it has alone.
+    """
+    wanted = list(itertools.product(components(registry), DTYPES))
+    with tempfile.TemporaryDirectory() as folder:
+        trials = [list(_trials(registry, component, dtype, Path(folder))) for component, dtype in wanted]
+        results = {
+            result.key: result
+            for stack in pack(itertools.chain(*trials), registry)
+            for result in train_stack(stack, registry)
+        }
+    numbers: dict[str, dict[str, list[float]]] = {}
+    for (component, dtype), own in zip(wanted, trials, strict=True):
+        mine = _numbers(component, dtype, [results[trial.key] for trial in own])
+        numbers.setdefault(name_of(component), {})[dtype] = mine
+    return numbers
+
+
+def _numbers(component: Registered, dtype: str, results: Iterable[TrialResult]) -> list[float]:
     numbers: list[float] = []
-    for _, result in results:
+    for result in results:
         for name, values in sorted({**{k: (v,) for k, v in result.metrics.items()}, **result.curves}.items()):
             wanted = name.endswith("_loss")
             if component.kind == "metric":
@@ -109,13 +134,14 @@ def _values(component: Registered, dtype: str) -> list[float]:
     return [float(value) for value in component.cls().value(output, target)]
 
 
-def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[Trial]:
+def _trials(registry: Registry, component: Registered, dtype: str, folder: Path) -> Iterator[Trial]:
+    """Yield trials with a component; what one of them reads lies in the folder."""
     kind, cls = component.kind, component.cls
     options: dict[str, Any] = {**SHORT, "dtype": dtype}
     if kind == "objective":
         yield make_objective_trial(registry, objective=component.name, steps=6, eval_every=3, dtype=dtype)
     elif kind == "dataset":
-        yield from _on_data(registry, component, options)
+        yield from _on_data(registry, component, options, folder)
     elif kind == "network":
         yield make_trial(registry, network=component.name, **_data_for(component.name), **options)
     elif kind == "loss":
@@ -136,16 +162,15 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
         if getattr(cls, "full_batch", False):
             options["batch_size"] = "full"
         trial = make_trial(registry, **DATA["binary"], **options)
-        with tempfile.TemporaryDirectory() as folder:
-            part = default_part(registry, component)
-            if component.name == "from_file":
-                shapes = {"W1": (2, 8), "W2": (8, 8), "W3": (8, 1)}
-                arrays = {
-                    name: np.sin(np.arange(math.prod(shape))).reshape(shape) for name, shape in shapes.items()
-                }
-                np.savez(Path(folder) / "start.npz", **arrays)
-                part = _with_file(component, part, Path(folder) / "start.npz")
-            yield dataclasses.replace(trial, parts={**trial.parts, kind: part})
+        part = default_part(registry, component)
+        if component.name == "from_file":
+            shapes = {"W1": (2, 8), "W2": (8, 8), "W3": (8, 1)}
+            arrays = {
+                name: np.sin(np.arange(math.prod(shape))).reshape(shape) for name, shape in shapes.items()
+            }
+            np.savez(folder / "start.npz", **arrays)
+            part = _with_file(component, part, folder / "start.npz")
+        yield dataclasses.replace(trial, parts={**trial.parts, kind: part})
 
 
 def _tasks(tasks: Iterable[str]) -> list[str]:
@@ -168,21 +193,20 @@ def _data_for(network: str) -> dict[str, Any]:
     return {**DATA["regression"], "dataset": others[network]} if network in others else {}
 
 
-def _on_data(registry: Registry, component: Registered, options: dict[str, Any]) -> Iterator[Trial]:
+def _on_data(
+    registry: Registry, component: Registered, options: dict[str, Any], folder: Path
+) -> Iterator[Trial]:
     """Yield a training on a data set, whichever its task; one that reads a file is given one."""
     from anncore.engine.datasets import inspect
 
-    with tempfile.TemporaryDirectory() as folder:
-        part = default_part(registry, component)
-        if component.name == "csv":
-            path = Path(folder) / "points.csv"
-            path.write_text(
-                "u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60))
-            )
-            part = _with_file(component, part, path, target="class")
-        task = inspect(part, make_trial(registry).split, 0, 0, registry).task
-        trial = make_trial(registry, **DATA[task], **options)
-        yield dataclasses.replace(trial, parts={**trial.parts, "dataset": part})
+    part = default_part(registry, component)
+    if component.name == "csv":
+        path = folder / "points.csv"
+        path.write_text("u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60)))
+        part = _with_file(component, part, path, target="class")
+    task = inspect(part, make_trial(registry).split, 0, 0, registry).task
+    trial = make_trial(registry, **DATA[task], **options)
+    yield dataclasses.replace(trial, parts={**trial.parts, "dataset": part})
 
 
 def _with_file(component: Registered, part: Part, path: Path, **values: Any) -> Part:
@@ -223,10 +247,7 @@ def changed(
 def main() -> None:
     """Write the file for this machine; bits of other machines stay unless their version is another."""
     registry = load_registry(environ={"ANNX_PLUGINS": ""})
-    numbers = {
-        name_of(component): {dtype: numbers_of(registry, component, dtype) for dtype in DTYPES}
-        for component in components(registry)
-    }
+    numbers = all_numbers(registry)
     old = json.loads(FILE.read_text()) if FILE.is_file() else {}
     kept = old.get("environments", {}) if old.get("number_version") == NUMBER_VERSION else {}
     here = numeric_environment()

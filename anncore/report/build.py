@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
@@ -67,6 +67,16 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     meta: what the caller knows of the run (command, versions, machine), shown as provenance.
     """
     study = Study(results)
+    content = {key: part() for key, part in parts_of(study, meta).items()}
+    content["methods"] = methods.describe(content, study.experiment)
+    return content
+
+
+def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return what makes each part of the content, but for the methods, by its key and in order.
+
+    What several parts share is computed here.
+    """
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = tables.overall(study, boards)
     ranked = [row["arm"] for row in overall]
@@ -77,39 +87,41 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     overall = placed(overall, tiers)
     claim = claim_content(study, claims.by_problem, claims.over_all)
     factors = factorial_content(study, {**claims.by_problem, "": claims.over_all})
-    content = {
-        **_asked(study),
-        "counts": _counts(study),
-        "answer": _answer(study, claims, overall, success, claim, factors),
-        "tiers": tiers,
-        "beside": beside_content(study, boards),
-        "leaderboard": {"overall": overall, "problems": boards},
-        "comparisons": _comparisons(claims),
-        "success": success,
-        "factorial": factors,
-        "claim": claim,
-        "improvement": further.improvement(study),
-        "levels": levels_content(study),
-        "risk": risk_content(study),
-        "run_times": run_time_content(study),
-        "speed": further.speed(study),
-        "costs": cost_rows(study),
-        "sensitivity": tables.sensitivity(study),
-        "importance": importance_content(study),
-        "budget": further.budget(study),
-        "selection": _selection(study),
-        "shares": _shares(study),
-        "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
-        "failed_trials": tables.failed_trials(study),
-        "encodings": encodings_content(study.experiment),
-        "figures": [],
-        "not_drawn": [],
-        "sections": [],
-        "rules": _rules(study),
-        "provenance": _provenance(study, meta),
+    asked = {key: partial(_itself, value) for key, value in _asked(study).items()}
+    return asked | {
+        "counts": partial(_counts, study),
+        "answer": partial(_answer, study, claims, overall, success, claim, factors),
+        "tiers": partial(_itself, tiers),
+        "beside": partial(beside_content, study, boards),
+        "leaderboard": partial(_itself, {"overall": overall, "problems": boards}),
+        "comparisons": partial(_comparisons, claims),
+        "success": partial(_itself, success),
+        "factorial": partial(_itself, factors),
+        "claim": partial(_itself, claim),
+        "improvement": partial(further.improvement, study),
+        "levels": partial(levels_content, study),
+        "risk": partial(risk_content, study),
+        "run_times": partial(run_time_content, study),
+        "speed": partial(further.speed, study),
+        "costs": partial(cost_rows, study),
+        "sensitivity": partial(tables.sensitivity, study),
+        "importance": partial(importance_content, study),
+        "budget": partial(further.budget, study),
+        "selection": partial(_selection, study),
+        "shares": partial(_shares, study),
+        "selection_gap": lambda: dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
+        "failed_trials": partial(tables.failed_trials, study),
+        "encodings": partial(encodings_content, study.experiment),
+        "figures": list,
+        "not_drawn": list,
+        "sections": list,
+        "rules": partial(_rules, study),
+        "provenance": partial(_provenance, study, meta),
     }
-    content["methods"] = methods.describe(content, study.experiment)
-    return content
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 class _Claims(NamedTuple):

@@ -93,12 +93,13 @@ def _unusual() -> Iterator[Made]:
         return Made(label, figure_input(_sweep(**options)))
 
     yield case("one arm on one data set", arms=("first",), problems=("near",))
-    yield case("nothing tuned", tune_seeds=(), rates=(0.01,))
-    yield case("one seed", seeds=(100,))
+    two = ("first", "second")  # where a third arm would show nothing more
+    yield case("nothing tuned", arms=two, tune_seeds=(), rates=(0.01,))
+    yield case("one seed", arms=two, seeds=(100,))
     yield case("one arm always diverges", status=lambda p, arm, seed: _if(arm == "first", "diverged"))
     yield case("every trial diverged", status=lambda p, arm, seed: "diverged")
     yield case("every trial failed", status=lambda p, arm, seed: "failed")
-    yield case("half the seeds crashed", status=lambda p, arm, seed: _if(seed % 2, "crashed"))
+    yield case("half the seeds crashed", arms=two, status=lambda p, arm, seed: _if(seed % 2, "crashed"))
     yield case("names in markup", arms=("$\\alpha^{", "<b>&", "二"), problems=("_{", "</svg>"))
     yield case("twelve arms", arms=tuple(f"arm_{i}" for i in range(12)), seeds=(100, 101), tune_seeds=(0,))
     yield case("no trial at all", seeds=(), tune_seeds=())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from anncore.contract.kinds import Array, Figure, FigureInput, overrides
 from anncore.contract.kinds.sections import PLACES
 from anncore.engine.snapshots import Snapshot
 from anncore.testing.figure_data import Made, copied, hard, ordinary
-from anncore.testing.kit import Kit, Named, Subject, must, raised
+from anncore.testing.kit import Kit, Named, Subject, Variant, must, raised
 
 DPI = 40  # high enough for every difference to show
 PHONE = 3.6  # inches
@@ -49,6 +49,46 @@ def _draw(component: Any, made: Made, width: float | None = None) -> Any:
     data = _with_snapshots(component, copied(made.data))
     with drawing_style():
         return component.draw(data if width is None else replace(data, width=width))
+
+
+class Drawn(NamedTuple):
+    """What a component drew of the ordinary sweep, and what it changed on the way.
+
+    data: the parts of its input that it changed. settings: matplotlib's settings that it changed, by name.
+    left: whether it left a figure in pyplot.
+    """
+
+    drawing: Any
+    data: list[str]
+    settings: Sequence[str]
+    left: bool
+
+
+def _drawn(subject: Subject, variant: Variant) -> Drawn:
+    """Return what a variant does with the ordinary sweep; three checks look at the same drawing."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    from anncore.report.drawing import drawing_style
+
+    if variant.label not in subject.drawn:
+        component = subject.build(variant)
+        data = _with_snapshots(component, copied(ordinary().data))
+        before = copied(data)
+        with drawing_style():
+            settings, figures = dict(matplotlib.rcParams), set(plt.get_fignums())
+            drawing = component.draw(data)
+            changed = [key for key, value in matplotlib.rcParams.items() if settings.get(key) != value]
+            left = set(plt.get_fignums()) - figures
+        for number in left:
+            plt.close(number)
+        others = [
+            what for what in ("trials", "curves") if not getattr(data, what).equals(getattr(before, what))
+        ]
+        # NaN does not equal NaN, but its text does.
+        others += ["report"] if repr(data.report) != repr(before.report) else []
+        subject.drawn[variant.label] = Drawn(drawing, others, changed, bool(left))
+    return subject.drawn[variant.label]
 
 
 def _with_snapshots(component: Any, data: FigureInput) -> FigureInput:
@@ -91,7 +131,7 @@ def drawing_sound(subject: Subject) -> int:
     """A good sweep gives a Drawing of its name, with finding, text and ink; on a phone's sheet too."""
     count = 0
     for variant in subject.variants():
-        drawing = _draw(subject.build(variant), ordinary())
+        drawing = _drawn(subject, variant).drawing
         nothing = drawing is None or isinstance(drawing, str)
         must(not nothing, f"{variant.label}: it draws nothing for {ordinary().label}")
         count += _must_be_sound(subject, drawing, variant.label)
@@ -146,41 +186,22 @@ def hard_cases(subject: Subject) -> int:
 
 def data_unchanged(subject: Subject) -> int:
     """It does not change the frames and the report that it gets."""
-    from anncore.report.drawing import drawing_style
-
     count = 0
     for variant in subject.variants():
-        component = subject.build(variant)
-        data = _with_snapshots(component, copied(ordinary().data))
-        before = copied(data)
-        with drawing_style():
-            component.draw(data)
-        for what in ("trials", "curves"):
-            same = getattr(data, what).equals(getattr(before, what))
-            must(same, f"{variant.label}: it changes data.{what}; work on a copy")
-        same = repr(data.report) == repr(before.report)  # NaN does not equal NaN, but its text does
-        must(same, f"{variant.label}: it changes data.report")
+        for what in _drawn(subject, variant).data:
+            advice = "; work on a copy" if what != "report" else ""
+            raise AssertionError(f"{variant.label}: it changes data.{what}{advice}")
         count += 1
     return count
 
 
 def settings_kept(subject: Subject) -> int:
     """It leaves matplotlib's settings unchanged and no figure in pyplot."""
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    from anncore.report.drawing import drawing_style
-
     count = 0
     for variant in subject.variants():
-        with drawing_style():
-            settings, figures = dict(matplotlib.rcParams), set(plt.get_fignums())
-            subject.build(variant).draw(copied(ordinary().data))
-            changed = [key for key, value in matplotlib.rcParams.items() if settings.get(key) != value]
-            left = set(plt.get_fignums()) - figures
-        for number in left:
-            plt.close(number)
+        _, _, changed, left = _drawn(subject, variant)
         must(not changed, f"{variant.label}: it changes matplotlib's {', '.join(changed[:3])}")
         must(not left, f"{variant.label}: it leaves a figure in pyplot; make one by anncore.new_sheet")
+        del subject.drawn[variant.label]  # the last of the checks that look at it
         count += 1
     return count

@@ -72,6 +72,8 @@ class Subject:
     values: dict[str, Any]
     first: dict[str, Exercised] = field(default_factory=dict, compare=False, repr=False)
     """By variant what its first exercise gave, for the checks that look at it; stays in this process."""
+    drawn: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """By variant what a figure drew and changed, for the checks that look at it; stays in this process."""
 
     def __reduce__(self) -> Any:
         return Subject, (self.cls, self.kind, self.values)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -48,8 +49,10 @@ class NetworkKit(Kit):
     def cases(self, subject: Subject) -> list[Case]:
         """Run forward and backward; the weights are among the inputs."""
 
+        largest = cache(lambda: _largest([subject.build(variant) for variant in subject.variants()]))
+
         def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-            return _inputs(subject, rng, trials, dtype)
+            return _drawn(largest(), rng, trials, dtype)
 
         cases = [Case(f"{EXAMPLES} examples", inputs, lambda component, inputs: Rig(component, inputs).all())]
         if overrides(subject.cls, AnyNetwork.measures) or overrides(subject.cls, AnyNetwork.snapshot):
@@ -283,26 +286,41 @@ def sizes_of(component: Any) -> tuple[int, int]:
     raise AssertionError(f"it accepts none of the sizes {SIZES}: {reasons[-1]}")
 
 
+class Largest(NamedTuple):
+    """The most inputs, outputs and numbers of weights of several networks."""
+
+    inputs: int
+    outputs: int
+    numbers: int
+
+
 def _inputs(subject: Subject, rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
     """Return inputs that are large enough for every variant; each variant uses a part of them."""
-    built = [subject.build(variant) for variant in subject.variants()]
-    return _enough(built, rng, trials, dtype)
+    return _enough([subject.build(variant) for variant in subject.variants()], rng, trials, dtype)
 
 
 def _enough(
     built: Sequence[Any], rng: np.random.Generator, trials: int, dtype: str = "float64"
 ) -> dict[str, Array]:
+    return _drawn(_largest(built), rng, trials, dtype)
+
+
+def _largest(built: Sequence[Any]) -> Largest:
     sizes = [sizes_of(network) for network in built]
     most = max(
         sum(spec.shape[0] * spec.shape[1] for spec in PlacedNetwork(network, *size, None).specs)
         for network, size in zip(built, sizes, strict=True)
     )
     inputs, outputs = (max(column) for column in zip(*sizes, strict=True))
+    return Largest(inputs, outputs, most)
+
+
+def _drawn(largest: Largest, rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
     drawn = {
-        "x": rng.normal(size=(trials, EXAMPLES, inputs)),
-        "grad": rng.normal(size=(trials, EXAMPLES, outputs)),
-        "y": rng.normal(size=(trials, EXAMPLES, outputs)),
-        "numbers": rng.normal(scale=0.5, size=(trials, most)),
+        "x": rng.normal(size=(trials, EXAMPLES, largest.inputs)),
+        "grad": rng.normal(size=(trials, EXAMPLES, largest.outputs)),
+        "y": rng.normal(size=(trials, EXAMPLES, largest.outputs)),
+        "numbers": rng.normal(scale=0.5, size=(trials, largest.numbers)),
         "noise": rng.random((trials, 1)),
     }
     return {key: array.astype(dtype) for key, array in drawn.items()}

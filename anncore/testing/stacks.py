@@ -12,7 +12,7 @@ from anncore.testing.kit import Case, Kit, Named, Subject, Variant, frozen, must
 
 TRIALS = 7
 DRAWS = 40
-ENOUGH = 30_000  # numbers of one variant: a last bit that differs once in a thousand shows many times
+ENOUGH = 10_000  # numbers of one variant: a last bit that differs once in a thousand shows ten times
 
 
 def checks(kit: Kit) -> list[Named]:

@@ -185,13 +185,14 @@ class Installed:
         """Return the code as a fresh process sees it, which imports the package anew."""
         script = (
             "import sys\nfrom anncore import load_registry\n"
-            "print(load_registry().get('activation', 'annx-own:scaled').code)\n"
+            "print(load_registry(only=['annx-own:own']).get('activation', 'annx-own:scaled').code)\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script],
             env={**os.environ, "PYTHONPATH": str(self.root)},
             capture_output=True,
             text=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

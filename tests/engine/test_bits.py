@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shipped_bits import COMMAND, DTYPES, FILE, changed, components, name_of, numbers_of
+from shipped_bits import COMMAND, DTYPES, FILE, all_numbers, changed, components, name_of, numbers_of
 
 from anncore import Registry, load_registry
 from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
@@ -38,8 +38,9 @@ def test_shipped_components_give_the_bits_that_the_number_version_stands_for(
     assert known["number_version"] == NUMBER_VERSION, f"NUMBER_VERSION was raised: {how}"
     here = environment_digest(numeric_environment())
     others, strangers = [], []
+    numbers_by_name = all_numbers(registry)
     for component in components(registry):
-        bits = numbers(registry, component)
+        bits = numbers_by_name[name_of(component)]
         if name_of(component) not in known["values"]:
             strangers.append(name_of(component))
         elif changed(known, component, bits, here) or changed(known, component, bits, ELSEWHERE):

@@ -162,12 +162,12 @@ def test_all_seeds_share_the_lattice(registry: Registry) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 7, 64])
-def test_a_map_is_the_same_alone_and_in_any_stack(registry: Registry, size: int) -> None:
-    trials = [replace(trial, test=True) for trial in mixture(registry, steps=25)]
+def test_a_map_is_the_same_alone_and_in_any_stack(registry: Registry) -> None:
+    mixed = mixture(registry, steps=10)
+    trials = [replace(trial, test=True) for row, trial in enumerate(mixed) if row // 2 % 2 == 0]
     alone = [train_stack([trial], registry)[0] for trial in trials]
     assert all(result.map for result in alone)
-    for order in (trials, trials[::-1]):
+    for size, order in ((2, trials), (7, trials), (64, trials), (7, trials[::-1])):
         stacked = [
             result
             for start in range(0, len(order), size)

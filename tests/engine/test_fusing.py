@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from right_components import FORMULAS, Written
+from sameness import by_key
 from scipy import special
 from shipped import REGISTRY
+from trial_factory import make_trial
 
 from anncore import Array, Hyper, Optimizer, WeightSpec, hyper
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.activations import needs_place
-from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transposed
+from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transpose, transposed
 from anncore.engine.fusing.formulas import _leaves, same, sample
 from anncore.engine.nested import fit, rates
+from anncore.engine.training import train_stack
 
 pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no code for this machine")
 
@@ -362,35 +362,23 @@ def test_transposing_moves_every_number_to_its_place(
     assert same(moved, np.ascontiguousarray(matrices.swapaxes(1, 2)))
 
 
-DIGEST = """
-import hashlib, itertools, struct
-from anncore.contract.loading import load_registry
-from anncore.engine.training import train_stack
-from trial_factory import make_trial
-registry = load_registry()
-trials = [
-    make_trial(
-        registry, optimizer=(optimizer, {"lr": 0.01}), activation=activation, steps=30, schedule=schedule
-    )
-    for optimizer in ("sgd", "momentum", "adagrad", "rmsprop", "adam")
-    for activation in ("relu", "tanh", "leaky_relu")
-    for schedule in ("constant", "cosine")
-]
-digest = hashlib.sha256()
-for result in train_stack(trials, registry):
-    for value in itertools.chain(result.metrics.values(), *result.curves.values()):
-        digest.update(struct.pack("<d", value))
-print(digest.hexdigest())
-"""
-
-
 @pytest.mark.slow
-def test_training_gives_the_same_bits_with_and_without_fusing() -> None:
-    digests = set()
-    for fusing in ("0", "1"):
-        environment = {**os.environ, "ANNX_FUSING": fusing, "PYTHONPATH": str(Path(__file__).parents[1])}
-        done = subprocess.run(
-            [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True
+def test_training_gives_the_same_bits_with_and_without_fusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert emit.available()
+    trials = [
+        make_trial(
+            REGISTRY, optimizer=(optimizer, {"lr": 0.01}), activation=activation, steps=30, schedule=schedule
         )
-        digests.add(done.stdout)
-    assert len(digests) == 1
+        for optimizer in ("sgd", "momentum", "adagrad", "rmsprop", "adam")
+        for activation in ("relu", "tanh", "leaky_relu")
+        for schedule in ("constant", "cosine")
+    ]
+    fused = by_key(train_stack(trials, REGISTRY))
+    monkeypatch.setenv("ANNX_FUSING", "0")
+    without = emit.available.__wrapped__()  # past its cache: what a process with this setting says
+    assert not without
+    for module in (formulas, transpose):
+        monkeypatch.setattr(module, "available", lambda: without)
+    monkeypatch.setattr(formulas, "Program", None)  # whoever makes one all the same fails
+    with ThreadPoolExecutor(1) as pool:  # another thread, as each has fused sums and products of its own
+        assert by_key(pool.submit(train_stack, trials, REGISTRY).result(300)) == fused

@@ -370,6 +370,7 @@ def test_a_report_on_functions_speaks_of_functions_and_their_values(
             yield component, drawing
 
     monkeypatch.setattr("anncore.report.write.draw_figures", kept)
+    monkeypatch.setattr("anncore.report.write.cores", lambda: 1)  # others would keep theirs
     text = FILE.replace("lr = [1e-5,", "lr = [10.0,") + BOWLS
     results = sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "out", executor="serial")
     with unsaved_figures():

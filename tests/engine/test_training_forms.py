@@ -162,12 +162,16 @@ def fused_in_the_middle_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def family(registry: Registry, name: str, **common: Any) -> list[Trial]:
-    """Return the trials of a family; neighbours differ, and equal ones do not lie together."""
-    rows = itertools.product(OPTIMIZERS, range(2), FAMILIES[name])
+    """Return the trials of a family; neighbours differ, and equal ones do not lie together.
+
+    Of at least six trials the first four have seeds of their own, and the fifth shares the first one's.
+    """
+    rows = list(itertools.product(OPTIMIZERS, FAMILIES[name]))
+    rows *= 2 if len(rows) < 6 else 1
     settings = {"steps": 12, "eval_every": 5, **common}
     return [
-        make_trial(registry, **{"optimizer": optimizer, "seed": seed, **row, **settings})
-        for optimizer, seed, row in rows
+        make_trial(registry, **{"optimizer": optimizer, "seed": place % 4, **row, **settings})
+        for place, (optimizer, row) in enumerate(rows)
     ]
 
 

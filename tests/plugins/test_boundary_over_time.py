@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lazy_report import LazyReport
 from matplotlib.text import Text
 from PIL import Image
 from results_factory import make_results
@@ -31,7 +32,6 @@ from anncore.contract.trial import Train, TrialResult
 from anncore.engine.decision_maps import unpacked
 from anncore.engine.training import moments_of, train_stack
 from anncore.evidence import boundary_rows
-from anncore.report.build import build_report
 from anncore.report.export import export
 from anncore.report.write import draw_figures, figure_input
 from anncore.running.store import Store
@@ -67,7 +67,7 @@ def sliding(arm: str, seed: int) -> dict[int, DecisionMap]:
 
 
 def drawn(swept: Any, width: float = 9.6) -> Drawing:
-    content = build_report(swept, {})
+    content = LazyReport(swept)
     data = replace(figure_input(swept, content), width=width)
     for _, drawing in draw_figures(swept, content, data, only=("boundary_over_time",)):
         assert isinstance(drawing, Drawing), drawing
@@ -156,7 +156,7 @@ def test_the_store_gives_moments_back_and_forgets_them_with_their_trial(tmp_path
 
 def test_a_boundary_stays_where_at_most_a_twentieth_still_changes() -> None:
     swept = results(sliding)
-    by_arm = {row.arm: row for row in boundary_rows(figure_input(swept, build_report(swept, {})))}
+    by_arm = {row.arm: row for row in boundary_rows(figure_input(swept, LazyReport(swept)))}
     assert by_arm["adam"].settled == {
         1: 10,
         2: 10,
@@ -199,7 +199,7 @@ def test_arms_that_settle_together_are_named_together() -> None:
 def test_all_arms_show_the_seed_that_is_typical() -> None:
     score = {1: 0.1, 2: 0.2, 3: 0.9}
     swept = results(sliding, score=lambda problem, arm, seed: score[seed])
-    assert {row.seed for row in boundary_rows(figure_input(swept, build_report(swept, {})))} == {2}
+    assert {row.seed for row in boundary_rows(figure_input(swept, LazyReport(swept)))} == {2}
 
 
 def test_a_phone_gets_fewer_moments_the_first_and_the_last_among_them() -> None:
@@ -211,7 +211,7 @@ def test_a_phone_gets_fewer_moments_the_first_and_the_last_among_them() -> None:
 def test_without_moments_the_report_says_how_to_ask_for_them() -> None:
     swept = results(lambda arm, seed: {})
     swept.moments.clear()
-    content = build_report(swept, {})
+    content = LazyReport(swept)
     assert list(draw_figures(swept, content, only=("boundary_over_time",))) == []
     (reason,) = [entry["reason"] for entry in content["not_drawn"] if entry["name"] == "boundary_over_time"]
     assert "[report] maps_at = 8 asks for them" in reason

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lazy_report import LazyReport
 from results_factory import make_results
 
 from anncore import Drawing
 from anncore.evidence.results import Cost
-from anncore.report.build import build_report
 from anncore.report.theme import Theme
 from anncore.report.write import figures_of
 
@@ -23,7 +23,7 @@ def draw(
     results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None
 ) -> Drawing | str:
     """Draw one figure, from a report whose content may be changed by hand before."""
-    report = build_report(results, {})
+    report = LazyReport(results)
     change(report)
     for _, drawing in figures_of(results, report, only=(name,)):
         return drawing if isinstance(drawing, Drawing) else drawing.reason

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lazy_report import LazyReport
 from results_factory import make_results
 
 from anncore import Drawing, drawing, load_registry
-from anncore.report.build import build_report
 from anncore.report.write import figure_input
 
 SEEDS = tuple(range(100, 112))
@@ -18,7 +18,7 @@ SEEDS = tuple(range(100, 112))
 
 def draw(width: float = drawing.WIDE, **options: Any) -> Drawing | str:
     results = make_results(**({"problems": ("xor",), "seeds": SEEDS, "regression": ()} | options))
-    data = replace(figure_input(results, build_report(results, {})), width=width)
+    data = replace(figure_input(results, LazyReport(results)), width=width)
     figure = load_registry().get("figure", "differences").cls
     with drawing.drawing_style():
         made: Drawing | str = figure().draw(data)

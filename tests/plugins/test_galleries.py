@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from experiment_factory import load, registry
+from lazy_report import LazyReport
 from results_factory import asked, make_results
 
 from anncore import Drawing, FigureInput, build
 from anncore.evidence.study import Study
-from anncore.report.build import build_report
 from anncore.report.components import components_of
 from anncore.report.drawing import drawing_style
 from anncore.report.theme import Theme
@@ -28,7 +28,7 @@ def draw(kind: str, components: dict[str, Any], **changes: Any) -> Drawing | Non
     results = make_results(
         arms=tuple(components) or ("mine",), problems=("xor",), seeds=(100,), tune_seeds=()
     )
-    study, report = Study(results), build_report(results, {})
+    study, report = Study(results), LazyReport(results)
     theme = Theme.of(list(components))
     data = FigureInput(study.trials, study.curves, report, theme, {}, {kind: components})
     figure = next(c for c in registry().of_kind("figure") if c.name == f"{kind}_gallery")

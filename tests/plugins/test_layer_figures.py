@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from lazy_report import LazyReport
 from results_factory import asked, make_results
 from shipped import REGISTRY
 
@@ -84,7 +85,7 @@ def watching(layers: int = 3, unfinished: int = 2, **values: Any) -> Any:
 
 
 def draw(results: Any, width: float = WIDE) -> dict[str, Drawing]:
-    report, drawings = build_report(results, {}), {}
+    report, drawings = LazyReport(results), {}
     data = replace(figure_input(results, report), width=width)
     for component, drawing in draw_figures(results, report, data, only=NAMES):
         assert isinstance(drawing, Drawing), drawing

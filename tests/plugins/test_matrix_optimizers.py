@@ -20,7 +20,7 @@ from anncore.contract.trial import Stop, Trial
 from anncore.engine.network import PlacedNetwork
 from anncore.engine.training import train_stack
 
-# Each with settings that go through all of its code within 40 steps, beside its defaults.
+# Each with settings that go through all of its code within 24 steps, beside its defaults.
 SHIPPED: dict[str, list[dict[str, Any]]] = {
     "muon": [{}, {"where": "matrices", "lr": 0.05, "average": "corrected", "weight_decay": 0.1}],
     "shampoo": [
@@ -62,7 +62,7 @@ def trial_with(name: str, values: Mapping[str, Any], **common: Any) -> Trial:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_trial_is_the_same_alone_and_in_stacks_with_others(name: str, dtype: str) -> None:
-    common = {"dtype": dtype, "network": ("mlp", {"hidden": [9, 5]}), "loss": "mse"}
+    common = {"dtype": dtype, "network": ("mlp", {"hidden": [9, 5]}), "loss": "mse", "steps": 24}
     lrs = (0.7, 1.0, 1.3)
     trials = [
         trial_with(name, {**values, "lr": of(name, **values).lr * lrs[seed]}, seed=seed, **common)
