@@ -240,7 +240,9 @@ class RunFolder:
                 return rounds.looks if read_then == read_now else ()
         return ()
 
-    def experiment(self, components: Sequence[type[Any]] = (), plugins: Sequence[str] = ()) -> Experiment:
+    def experiment(
+        self, components: Sequence[type[Any]] = (), plugins: Sequence[str | Path] = ()
+    ) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
         components: classes that the sweep was handed, which no file holds. plugins: plugin files to load.
