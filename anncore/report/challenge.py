@@ -164,7 +164,8 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
         "kind": challenge.kind,
         "suite": suite,
         "metric": sorted({measure.label for measure in study.measures.values()}),
-        "place": one.place,
+        # The rank of an arm that is not told apart from all others is noise.
+        "place": one.place if one.settled else None,
         "of": one.of,
         "unit": one.unit,
         "data_sets": one.data_sets,
