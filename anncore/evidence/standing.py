@@ -202,7 +202,9 @@ def _place(one: Standing, suite: str) -> str:
         return f"no tier on {suite}"
     if not one.others("better", "equivalent", "tie"):
         others = len(one.others("undecided"))
-        none = "not told apart from the only other arm" if others == 1 else f"told apart from none of {others}"
+        none = (
+            "not told apart from the only other arm" if others == 1 else f"told apart from none of {others}"
+        )
         return f"{none} on {suite}"
     return f"first tier of {one.of} arms on {suite}, as no other beats it"
 
@@ -216,7 +218,7 @@ def _diverged(one: Standing) -> str:
 
 
 def _counts(one: Standing) -> list[str]:
-    """Return whom the arm beats, of whom nothing is known, and who beats it where the place says no number."""
+    """Return whom the arm beats, who beats it where it has a place, and of whom nothing is known."""
     words = {
         "better than": one.others("better"),
         "worse than": one.others("worse") if one.settled else [],

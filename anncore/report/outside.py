@@ -285,7 +285,8 @@ def _long(
     notes: tuple[str, ...] = ()
     if not {"problem", "seed"} & set(names):
         notes = (
-            f"The table names no arm, problem or seed, so each column is taken for an arm: {joined(arms, 6)}.",
+            f"The table names no arm, problem or seed, so each column is taken for an arm: "
+            f"{joined(arms, 6)}.",
         )
     return long, {**names, "arm": "arm of column"}, "score of column", notes
 

@@ -141,13 +141,13 @@ def test_an_arm_of_which_every_trial_diverged_has_no_place(size: int, words: str
 def test_problems_on_which_every_trial_diverged_are_counted() -> None:
     def status(problem: str, arm: str, seed: int) -> Any:
         whole, half = ("data0", "data1"), ("data2",)
-        return "diverged" if arm == "mine" and (problem in whole or (problem in half and seed == 100)) else "ok"
+        return (
+            "diverged" if arm == "mine" and (problem in whole or (problem in half and seed == 100)) else "ok"
+        )
 
     one = stands(by_arm(mine=-1.0), status=status)
     assert (one.diverged, one.lost) == (("data0", "data1", "data2"), ("data0", "data1"))
-    assert standing_sentence(one, "core").endswith(
-        "; it diverged on 3 of 12 problems, on 2 in every trial"
-    )
+    assert standing_sentence(one, "core").endswith("; it diverged on 3 of 12 problems, on 2 in every trial")
 
 
 def test_an_arm_that_some_beat_is_below_the_first_tier() -> None:

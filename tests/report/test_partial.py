@@ -30,6 +30,7 @@ from anncore.running.sweep import sweep
 from anncore.testing.made_up import WATCHED, MadeUp
 
 EVERYTHING = type(REGISTRY)((*REGISTRY.components, *WATCHED), REGISTRY.plugins)
+WAY_OUT = "'annx sweep' of this experiment into this folder runs what is missing."
 SMALL: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("near", "far"),
@@ -176,7 +177,7 @@ def test_tuning_that_is_not_finished_is_no_unequal_budget() -> None:
     (incomplete, *others) = content["answer"]["warnings"]
     assert not {"unequal_budgets", "confounded"} & {warning["kind"] for warning in others}
     assert incomplete["text"] == (
-        "8 of 12 tuning trials and 12 of 12 report trials have not run. 'annx sweep' of this experiment into this folder runs what is missing."
+        f"8 of 12 tuning trials and 12 of 12 report trials have not run. {WAY_OUT}"
     )
 
 

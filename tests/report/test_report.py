@@ -168,12 +168,16 @@ def test_diverged_and_failed_seeds_are_counted_apart() -> None:
     assert words.score(row, report["measures"]["xor"]) == "diverged 2/3, failed 1/3"
 
 
-@pytest.mark.parametrize("problems", [("xor",), ("xor", "moons", "iris", "wine", "rings", "spirals", "digits")])
+@pytest.mark.parametrize(
+    "problems", [("xor",), ("xor", "moons", "iris", "wine", "rings", "spirals", "digits")]
+)
 def test_arms_of_which_every_trial_diverged_are_not_equal(problems: tuple[str, ...]) -> None:
     report = build_report(sweep(problems=problems, status=lambda p, a, s: "diverged"), {})
     assert report["tiers"]["sentence"] == "No tiers as every trial diverged"
     assert not report["tiers"]["tiers"]
-    assert {c["verdict"] for pairs in report["comparisons"]["problems"].values() for c in pairs} == {"blocked"}
+    assert {c["verdict"] for pairs in report["comparisons"]["problems"].values() for c in pairs} == {
+        "blocked"
+    }
     assert not [finding for finding in report["answer"]["findings"] if "equal" in finding["text"]]
     assert set(report["comparisons"]["sentences"].values()) == {
         "Every trial diverged, so nothing can be compared."
