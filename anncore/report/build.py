@@ -145,7 +145,7 @@ def _asked(study: Study) -> dict[str, Any]:
         "name": experiment.name,
         "title": experiment.title or experiment.name,
         "question": experiment.question,
-        "vary": list(experiment.vary),
+        "vary": list(experiment.named),
         "suite": suite_used(experiment),
         "arms": list(study.arms),
         "problems": list(study.problems),

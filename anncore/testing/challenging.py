@@ -186,8 +186,7 @@ def _namesake(registry: Registry, newcomer: Registered) -> str:
         return ""
     what = f"annx's own {newcomer.name}" if newcomer.dist == HOME else repr(newcomer.full_name)
     return (
-        f"The newcomer is {what}; another {newcomer.kind} has the same name: "
-        f"{', '.join(map(repr, others))}."
+        f"The newcomer is {what}; another {newcomer.kind} has the same name: {', '.join(map(repr, others))}."
     )
 
 

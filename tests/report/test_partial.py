@@ -160,7 +160,7 @@ def test_a_sweep_cut_short_ranks_nobody_and_says_how_to_go_on() -> None:
     answer = content["answer"]
     assert answer["headline"] == "11 of 12 report trials have run; no arm is ranked until all have."
     (text,) = [warning["text"] for warning in answer["warnings"] if warning["kind"] == "incomplete"]
-    assert text == "1 of 12 report trials has not run. 'annx sweep' of this experiment into this folder runs what is missing."
+    assert text == f"1 of 12 report trials has not run. {WAY_OUT}"
     board = {row["arm"]: row for row in content["leaderboard"]["overall"]}
     assert board["adam"]["not_run"] == 1
     assert [row["wins"] for row in board.values()] != [0, 0, 0]  # the first data set is whole
