@@ -77,10 +77,7 @@ def factors_of(study: Study) -> Factors:
     """
     varied = study.experiment.named
     names = [name.partition(".")[2] or name for name in varied]
-    names = [
-        name if names.count(name) == 1 else full
-        for name, full in zip(names, varied, strict=True)
-    ]
+    names = [name if names.count(name) == 1 else full for name, full in zip(names, varied, strict=True)]
     if study.elsewhere or (len(names) < 2 and "." not in varied[0]):
         return Factors((), {})
     if study.labels.several:

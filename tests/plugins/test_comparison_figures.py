@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_factory import make_results
+
+from annx_plugins.figures.run_times import _stairs
 
 from anncore import Drawing
 from anncore.evidence.results import Cost
@@ -576,3 +578,19 @@ def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
     drawing = drawn(results, "score_against_cost")
     assert drawing.figure.axes[0].get_xlabel() == "optimizer steps (log)"
     assert list(lines(drawing.figure.axes[0])["front"].get_xdata()) == pytest.approx([10, 20])
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "words"),
+    [
+        (
+            range(50, 201, 50),
+            " Targets are met at 4 evaluations only: a lower [train] eval_every shows when.",
+        ),
+        ([200], " Targets are met at 1 evaluation only: a lower [train] eval_every shows when."),
+        (range(10, 201, 10), ""),
+    ],
+)
+def test_a_curve_of_few_evaluations_is_said_to_have_stairs(evaluations: Sequence[int], words: str) -> None:
+    times = pd.DataFrame({"time": [float(step) for step in evaluations] * 2 + [math.nan]})
+    assert _stairs(times) == words
