@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_factory import make_results
-
-from annx_plugins.figures.run_times import _stairs
+from shipped import REGISTRY
 
 from anncore import Drawing
 from anncore.evidence.results import Cost
@@ -593,4 +593,5 @@ def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
 )
 def test_a_curve_of_few_evaluations_is_said_to_have_stairs(evaluations: Sequence[int], words: str) -> None:
     times = pd.DataFrame({"time": [float(step) for step in evaluations] * 2 + [math.nan]})
-    assert _stairs(times) == words
+    stairs = inspect.getmodule(REGISTRY.get("figure", "run_times").cls)._stairs  # type: ignore[union-attr]
+    assert stairs(times) == words
