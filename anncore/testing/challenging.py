@@ -172,7 +172,9 @@ def prepare(asked: Asked) -> Prepared:
 
 
 def _registry(asked: Asked) -> Registry:
-    files = [*asked.plugins, *([asked.target] if _is_file(asked.target) else [])]
+    files = [os.fspath(file) for file in asked.plugins]
+    if isinstance(asked.target, str) and _is_file(asked.target):
+        files.append(asked.target)
     registry = load_registry(files)
     own = [asked.target] if isinstance(asked.target, type) else []
     classes = list(dict.fromkeys([*own, *asked.classes]))

@@ -176,9 +176,7 @@ def test_tuning_that_is_not_finished_is_no_unequal_budget() -> None:
     content = check("networks", part("networks", rows[:4]))
     (incomplete, *others) = content["answer"]["warnings"]
     assert not {"unequal_budgets", "confounded"} & {warning["kind"] for warning in others}
-    assert incomplete["text"] == (
-        f"8 of 12 tuning trials and 12 of 12 report trials have not run. {WAY_OUT}"
-    )
+    assert incomplete["text"] == (f"8 of 12 tuning trials and 12 of 12 report trials have not run. {WAY_OUT}")
 
 
 def test_failed_and_not_run_are_two_words() -> None:
