@@ -15,6 +15,10 @@ Judge results that were trained elsewhere: a data frame with the columns arm, pr
 
     judge; Judged
 
+Place a component among those of its kind, on a suite of problems: a name, a file, or a class of your own.
+
+    challenge; Challenged
+
 Compute from a run. `scores(run)` gives a frame with the columns problem, arm, seed and score, which most of
 the others take; a frame of your own does as well (`help(anncore.evidence)`):
 

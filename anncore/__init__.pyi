@@ -197,3 +197,4 @@ from .running.frames import dataset_from_frame as dataset_from_frame
 from .running.merging import Merged as Merged, merge_runs as merge_runs
 from .running.stopping import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep
+from .testing.challenging import Challenged as Challenged, challenge as challenge

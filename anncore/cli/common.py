@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anncore.cli.printing import print_json as print_json, say as say, width as width
+from anncore.contract.component_names import find as find, shown_name as shown_name
 from anncore.contract.documentation import documentation
-from anncore.contract.kind_names import AROUND, KINDS
+from anncore.contract.kind_names import KINDS
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
-    from anncore.contract.registry import Registered, Registry
+    from anncore.contract.registry import Registry
 
 
 # Printing
@@ -105,41 +106,6 @@ def say_what_is_gone(registry: Registry) -> None:
 
 
 # Names of components
-
-
-def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
-    """Return the component of that name; without a kind, of the only kind that has it.
-
-    Where a search method, an export format and the like share a name with a component of which experiments
-    are made, the name means the latter.
-
-    Raises ComponentError where no component, or one of several kinds, has the name.
-    """
-    from anncore.contract.errors import ComponentError, nearest
-
-    first, _, rest = name.partition(":")
-    if kind is None and rest and first in KINDS:
-        kind, name = first, rest
-    if kind is not None:
-        return registry.get(kind, name)
-    kinds = [known for known in KINDS if any(name in (c.name, c.full_name) for c in registry.of_kind(known))]
-    kinds = [known for known in kinds if known not in AROUND] or kinds
-    if len(kinds) > 1:
-        choices = " or ".join(f"{known}:{name}" for known in kinds)
-        raise ComponentError(f"{name!r} names a component of {len(kinds)} kinds; write {choices}.")
-    if not kinds and registry.library(name) is not None:
-        return registry.get(registry.kind_of(name), name)
-    if not kinds:
-        names = {known for c in registry.components for known in (c.name, c.full_name)}
-        guess = nearest(name, names) or " 'annx list' names all."
-        raise ComponentError(f"No component is called {name!r}.{guess}")
-    return registry.get(kinds[0], name)
-
-
-def shown_name(registry: Registry, component: Registered) -> str:
-    """Return the short name where it means this component, else the full one."""
-    same = [c for c in registry.of_kind(component.kind) if c.name == component.name]
-    return component.name if same == [component] or component.dist == "annx" else component.full_name
 
 
 def summary(cls: Any) -> str:

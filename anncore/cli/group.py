@@ -15,7 +15,7 @@ import click
 
 from anncore._version import __version__
 from anncore.cli.common import broken
-from anncore.cli.printing import drop_stream, prepare_streams, say
+from anncore.cli.printing import drop_stream, prepare_streams, say, unread_output_dropped
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, on_command_line, shortened, without_out
 from anncore.contract.telling import TELLER
@@ -99,7 +99,8 @@ class Verbs(click.Group):
         try:
             with _blamed(ctx):
                 result = super().invoke(ctx)
-            sys.stdout.flush()
+            with unread_output_dropped():
+                sys.stdout.flush()
         except BrokenPipeError as error:
             raise _PipeClosed from error
         except AnnxError as error:

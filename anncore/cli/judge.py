@@ -10,6 +10,7 @@ from anncore.cli.common import print_json, say
 from anncore.cli.group import NOT_SHOWN, OK
 from anncore.cli.options import NamedPath, figures_option, json_option, require_option
 from anncore.cli.required import outcomes_of, requirements_of, say_required
+from anncore.contract.errors import ReportError
 from anncore.contract.standard_output import kept_for_results
 
 
@@ -65,16 +66,20 @@ def command(
 
     folder = Path(out) if out is not None else Path("reports") / Path(file).stem
     with kept_for_results():
-        judged = judge(
-            read_table(file),
-            goal=goal,
-            metric=metric,
-            bounds=bounds,
-            columns=roles_of(columns),
-            decimal=decimal,
-            folder=folder,
-            name=Path(file).stem,
-        )
+        table, roles = read_table(file), roles_of(columns)
+        try:
+            judged = judge(
+                table,
+                goal=goal,
+                metric=metric,
+                bounds=bounds,
+                columns=roles,
+                decimal=decimal,
+                folder=folder,
+                name=Path(file).stem,
+            )
+        except ReportError as error:  # which speaks of "the table", and of several one is meant
+            raise ReportError(f"{file}: {error}") from None
         requirements_of(judged, required)  # before anything is written
         content = judged.written(folder, figures=not output["no_figures"])
     outcomes = outcomes_of(judged, required, content)

@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -74,7 +74,24 @@ def say(text: object = "", *, err: bool = False) -> None:
 
 def put(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a printable text; what the stream's encoding lacks is replaced by what means the same, or ?."""
-    click.echo(_encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+    text = _encodable(text, sys.stderr if err else sys.stdout)
+    if err:
+        click.echo(text, err=True, nl=nl)
+        return
+    with unread_output_dropped():
+        click.echo(text, nl=nl)
+
+
+@contextlib.contextmanager
+def unread_output_dropped() -> Iterator[None]:
+    """Go on without standard output where its reader has closed the pipe, as in `annx verify DIR | head -1`.
+
+    What a verb finds out stands in its exit code too, so that it must come to its end.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        drop_stream()
 
 
 def can_print(text: str) -> bool:
@@ -117,7 +134,8 @@ def put_json(piece: str) -> None:
     text = spelt(piece)
     if not _fits(text, sys.stdout):
         text = "".join(c if _fits(c, sys.stdout) else json.dumps(c)[1:-1] for c in text)
-    click.echo(text, nl=False)
+    with unread_output_dropped():
+        click.echo(text, nl=False)
 
 
 def width(*, err: bool = False) -> int | None:

@@ -9,7 +9,7 @@ import click
 
 from anncore.cli.common import counted, folded, print_json, say
 from anncore.cli.group import NOT_SHOWN, OK, SOME_FAILED
-from anncore.cli.options import NamedPath, jobs_option, json_option
+from anncore.cli.options import NamedPath, jobs_option, json_option, plugin_option
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
@@ -43,13 +43,15 @@ if TYPE_CHECKING:
 )
 @jobs_option
 @click.option("--executor", metavar="NAME", help="What runs the trials; see 'annx list executor'.")
+@plugin_option
 @json_option
 def command(folder: str, as_json: bool, **how: Any) -> int:
     """Compute random trials of the run folder DIR, or of a field such as reports/field, again and compare.
 
     In the environment that a trial's numbers come from (processor kernels, BLAS, NumPy, SciPy, Python, C
     library; the folder keeps all of them), every bit must be the same. In another one the metrics at the end
-    must agree within --tolerance. Nothing is written.
+    must agree within --tolerance. Nothing is written. The files of plugins that a sweep was given are found
+    where they lay; --plugin names those that were moved, and those of a field's arms.
 
     Ends with 0 where all drawn trials agree, 1 where some could not be computed again and no other deviates,
     5 where no trial is finished, 6 where numbers deviate.

@@ -37,6 +37,7 @@ LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
 _COMMAND_LINE: ContextVar[bool] = ContextVar("command_line", default=False)
 IN_PYTHON = {  # arguments of the functions by the options of the command line
     "out": "out=...",
+    "against": "against",
     "only": "only",
     "skip": "skip",
     "plugin": "plugins",

@@ -200,7 +200,8 @@ class ColumnReader:
             )
             return None
         numbers = np.array(values, dtype=float)
-        drop = "" if name == self.described.target else f", or leave it out with drop = [{in_toml(name)}]"
+        needed = name in (self.described.target, self.described.weight)
+        drop = "" if needed else f", or leave it out with drop = [{in_toml(name)}]"
         largest = np.abs(numbers).max(initial=0.0)
         if largest > cells.LARGEST:
             self.mistakes.append(
@@ -212,7 +213,8 @@ class ColumnReader:
         if merged is not None:
             self.mistakes.append(
                 f"column {name!r} holds whole numbers beyond 2**53, of which float64 cannot tell {merged[0]} "
-                f"and {merged[1]} apart; subtract a constant from all, or leave the column out"
+                f"and {merged[1]} apart; subtract a constant from all"
+                f"{'' if needed else ', or leave the column out'}"
             )
             return None
         return numbers

@@ -105,8 +105,8 @@ def _unfinished(study: Study) -> list[Caution]:
         cautions.append(
             Caution(
                 "incomplete",
-                f"{' and '.join(parts)} {'has' if one else 'have'} not run. Run the same command again to "
-                f"resume.",
+                f"{' and '.join(parts)} {'has' if one else 'have'} not run. 'annx sweep' of this "
+                "experiment into this folder runs what is missing.",
             )
         )
     absent: dict[str, list[str]] = {}

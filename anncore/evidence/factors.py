@@ -75,12 +75,10 @@ def factors_of(study: Study) -> Factors:
     That is where a single kind varies, or a single level of the others is left, unless the only factor is an
     ordered one.
     """
-    names = [name.partition(".")[2] or name for name in study.experiment.vary]
-    names = [
-        name if names.count(name) == 1 else full
-        for name, full in zip(names, study.experiment.vary, strict=True)
-    ]
-    if study.elsewhere or (len(names) < 2 and "." not in study.experiment.vary[0]):
+    varied = study.experiment.named
+    names = [name.partition(".")[2] or name for name in varied]
+    names = [name if names.count(name) == 1 else full for name, full in zip(names, varied, strict=True)]
+    if study.elsewhere or (len(names) < 2 and "." not in varied[0]):
         return Factors((), {})
     if study.labels.several:
         return Factors(

@@ -414,6 +414,9 @@ def importances(study: Study) -> list[Importance]:
     seeds = list(study.experiment.tune_seeds)
     rows = []
     for (problem, arm), mine in frame.groupby(["problem", "arm"], sort=False):
+        # Most arms tune their rate alone, and of these nothing is said; a texts' set is the cheapest look.
+        if sum(len(set(map(str, mine[name].tolist()))) > 1 for name in hyper) < 2:
+            continue
         wide = mine.drop_duplicates(["config", "seed"]).pivot_table(
             "score", "config", "seed", dropna=False, sort=False, aggfunc="first"
         )

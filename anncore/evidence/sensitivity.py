@@ -138,7 +138,7 @@ def _drawn_with(mine: pd.DataFrame, column: str, values: int) -> list[str]:
     if len(set(mine["config"].tolist())) > values:
         return []
     others = (name for name in mine.columns if is_hyperparameter(name) and name != column)
-    return [name for name in others if len(set(mine[name].dropna().map(str))) > 1]
+    return [name for name in others if len(set(map(str, mine[name].dropna().tolist()))) > 1]
 
 
 def _best_point(

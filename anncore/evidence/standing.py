@@ -43,6 +43,8 @@ class Standing:
     that cannot be ranked. against: its comparison with every other arm, adjusted for their number. scale:
     that of the effects. groups: best first; apart: the p-value of the test that they differ, NaN where there
     is none. blocked: why an arm has no rank. data_sets: on how many the ranks rest. unit: what these are.
+    problems: how many there are; diverged: on which of them some trial of the arm diverged, lost: on which
+    all of them did.
     """
 
     arm: str
@@ -56,6 +58,14 @@ class Standing:
     blocked: Mapping[str, str]
     data_sets: int
     unit: str
+    problems: int
+    diverged: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether its place is known: it is told apart from every other arm, so that its rank is no noise."""
+        return self.place is not None and len(self.others("better", "worse")) == len(self.against)
 
     def with_verdict(self, arm: str) -> str:
         """Return "better", "worse", "equivalent", "tie", "undecided", "too_few" or "blocked" of an arm."""
@@ -93,8 +103,22 @@ def standing(study: Study, arm: str, group_of: Mapping[str, str]) -> Standing:
     if not math.isnan(ranks[arm]):
         place = 1 + sum(ranks[other] < ranks[arm] - 1e-9 for other in ranked)
     groups, apart = _groups(study, costs, by_row, ranked, arm, group_of)
+    own = {problem: np.isinf(study.costs(problem)[arm].to_numpy(float)) for problem in study.problems}
     return Standing(
-        arm, place, len(ranked), ranks, against, scale, groups, apart, blocked, len(costs), study.unit
+        arm,
+        place,
+        len(ranked),
+        ranks,
+        against,
+        scale,
+        groups,
+        apart,
+        blocked,
+        len(costs),
+        study.unit,
+        len(own),
+        tuple(problem for problem, infinite in own.items() if infinite.any()),
+        tuple(problem for problem, infinite in own.items() if len(infinite) and infinite.all()),
     )
 
 
@@ -149,10 +173,14 @@ def groups_differ(shares: np.ndarray, labels: np.ndarray) -> float:
 
 
 def standing_sentence(one: Standing, suite: str, alpha: float = stats.ALPHA) -> str:
-    """Say where an arm stands, in one line: "mine: place 4 of 38 on core; better than 29, ..."."""
+    """Say where an arm stands, in one line: "mine: first tier of 38 arms on core, ...".
+
+    It is in the first tier where no other arm beats it. A place is said only where it is told apart from
+    every other arm.
+    """
     parts = [_place(one, suite)]
-    if one.place is not None:
-        parts += [", ".join(_counts(one)), _groups_words(one, alpha)]
+    if one.place is not None and len(one.lost) < one.problems:
+        parts += [", ".join(_counts(one)), _groups_words(one, alpha), _diverged(one)]
     return f"{one.arm}: {'; '.join(filter(None, parts))}"
 
 
@@ -160,19 +188,42 @@ def _place(one: Standing, suite: str) -> str:
     if one.place is None:
         reason = one.blocked.get(one.arm, "it has no score")
         return f"no place on {suite}, because a claim needs all of its trials ({reason})"
+    if len(one.lost) == one.problems:
+        every = "its only problem" if one.problems == 1 else f"all {one.problems} problems"
+        return f"no place on {suite}, because every trial of it diverged, on {every}"
     if one.of == 1:
         return f"alone on {suite}, since no other arm can be ranked"
-    shared = sum(abs(rank - one.ranks[one.arm]) <= 1e-9 for rank in one.ranks.values()) > 1
-    return f"{'shares place' if shared else 'place'} {one.place} of {one.of} on {suite}"
+    if one.settled:
+        return f"place {one.place} of {one.of} on {suite}"
+    if beaten_by := len(one.others("worse")):
+        beat = "1 of them beats" if beaten_by == 1 else f"{beaten_by} of them beat"
+        return f"below the first tier of {one.of} arms on {suite}, as {beat} it"
+    if len(one.others("too_few", "blocked")) == len(one.against):
+        return f"no tier on {suite}"
+    if not one.others("better", "equivalent", "tie"):
+        others = len(one.others("undecided"))
+        none = (
+            "not told apart from the only other arm" if others == 1 else f"told apart from none of {others}"
+        )
+        return f"{none} on {suite}"
+    return f"first tier of {one.of} arms on {suite}, as no other beats it"
+
+
+def _diverged(one: Standing) -> str:
+    """Say on how many problems trials of the arm diverged."""
+    if not one.diverged:
+        return ""
+    all_of_it = f", on {len(one.lost)} in every trial" if one.lost else ""
+    return f"it diverged on {len(one.diverged)} of {counted(one.problems, 'problems')}{all_of_it}"
 
 
 def _counts(one: Standing) -> list[str]:
-    """Return whom the arm beats, who beats it, and of whom nothing is known."""
+    """Return whom the arm beats, who beats it where it has a place, and of whom nothing is known."""
     words = {
         "better than": one.others("better"),
-        "worse than": one.others("worse"),
+        "worse than": one.others("worse") if one.settled else [],
         "equivalent to": one.others("equivalent", "tie"),
-        "not told apart from": one.others("undecided"),
+        "not told apart from": one.others("undecided") if _says_some(one) else [],
     }
     said = [f"{word} {len(arms)}" for word, arms in words.items() if arms]
     if few := one.others("too_few"):
@@ -181,6 +232,11 @@ def _counts(one: Standing) -> list[str]:
     if blocked := one.others("blocked"):
         said.append(f"no claim on {len(blocked)} with failed or missing trials")
     return said
+
+
+def _says_some(one: Standing) -> bool:
+    """Whether the first words leave open from how many arms it is not told apart."""
+    return len(one.others("undecided")) < len(one.against)
 
 
 def _groups_words(one: Standing, alpha: float) -> str:

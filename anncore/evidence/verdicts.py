@@ -9,7 +9,8 @@
     equivalent  the difference is smaller than what is worth having, after adjustment
     tie         equal on every pair, up to numeric noise
     too_few     no result could have been significant with so few pairs
-    blocked     trials failed, crashed, timed out or are missing; rerun them first
+    blocked     trials failed, crashed, timed out or are missing, and have to run first; or neither arm has a
+                finite score anywhere
 
 The unit of a comparison is the seed on one problem, and the data set over all.
 
@@ -45,6 +46,7 @@ from anncore.evidence.stats import Centre as Centre
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted
 
+DIVERGED = "diverged"
 Verdict = Literal["better", "typical", "undecided", "equivalent", "tie", "too_few", "blocked"]
 FEW_DATA_SETS = 10
 
@@ -98,6 +100,11 @@ class Comparison(Shown):
     rope: float | None = None
     p_typical: float | None = None
     correction: float = 0.0
+
+    @property
+    def neither_ends(self) -> bool:
+        """Whether nothing is claimed because every trial of both arms diverged."""
+        return self.verdict == "blocked" and f"both {DIVERGED}" in self.reason
 
     def _title(self) -> str:
         return f"Comparison of {self.a} and {self.b}"
@@ -231,6 +238,9 @@ def _adjusted(
 
 def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Comparison:
     verdict = _verdict(pair, drafted, adjusted, rule)
+    if _neither_ends(pair):
+        nothing = stats.Estimate(math.nan, math.nan, math.nan, 0)
+        drafted = drafted._replace(typical=nothing, mean=nothing)
     centre: Centre = "median" if verdict == "typical" else drafted.centre
     effect = drafted.mean if centre == "mean" else drafted.typical
     turned = effect.value < 0 or (effect.value == 0 and (drafted.gaps < 0).sum() > (drafted.gaps > 0).sum())
@@ -281,7 +291,16 @@ def _reason(pair: Pair, drafted: Draft, a: str, b: str, unit: str) -> str:
     if missing and not reasons:
         lack = "lacks" if missing == 1 else "lack"
         reasons = [f"{missing} of {counted(len(pair.costs_a), unit)} {lack} a partner"]
+    if not reasons and _neither_ends(pair):
+        every = "all " if len(pair.costs_a) > 1 else ""
+        what = f"both {DIVERGED}" if unit == SEEDS else f"trials of both {DIVERGED}"
+        reasons = [f"{what} on {every}{counted(len(pair.costs_a), unit)}"]
     return "; ".join(reasons)
+
+
+def _neither_ends(pair: Pair) -> bool:
+    """Tell whether neither arm has a finite cost anywhere: two infinities are not equal scores."""
+    return bool(len(pair.costs_a)) and bool(np.isinf(pair.costs_a).all() and np.isinf(pair.costs_b).all())
 
 
 def _verdict(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Verdict:

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described, nearest
 from anncore.contract.hyperparameters import Interval, references
 from anncore.contract.kinds import REAL_TASKS, Task, WeightSpec
@@ -41,6 +43,10 @@ class Fit(ABC):
     @abstractmethod
     def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Refuse a problem and a network that do not fit together, or the loss."""
+
+    def check_lists(self, choices: Mapping[str, Choice]) -> None:
+        """Refuse a list of a loss that does not fit the problem; here there is no loss."""
+        return None
 
     @abstractmethod
     def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
@@ -150,6 +156,24 @@ class NetworkFit(Fit):
         for name in dict.fromkeys(name for names in outputs for name in names if name != "auto"):
             self._check_output(self.registry.get("activation", name), component, network.entry, task)
         self._fitting.add(together)
+
+    def check_lists(self, choices: Mapping[str, Choice]) -> None:
+        """Refuse a loss with a list, such as a weight per class, that does not fit the targets' width."""
+        dataset, loss = choices["dataset"], choices["loss"].entry
+        shapes = self.maker.shapes(dataset)
+        part = self.maker.loss(choices["loss"], shapes.task)
+        if not any(isinstance(value, (list, tuple)) and value for value in part.params.values()):
+            return
+        targets = np.eye(shapes.outputs)[None]
+        try:
+            with np.errstate(all="ignore"):
+                built = build_part(part, self.registry)
+                built.value(np.full_like(targets, 0.5).repeat(built.outputs_per_target, axis=2), targets)
+        except ComponentError as error:
+            where = f"{self.experiment.file}: [loss.{loss.label}] on data set {dataset.entry.label!r}"
+            raise ExperimentError(f"{where}: {str(error).rstrip('.')}.") from error
+        except RAISED_BY_PLUGINS:
+            return  # these are no outputs of a network: what it says of them is no mistake of the file
 
     def _check_output(self, output: Registered, loss: Registered, network: Entry, task: Task) -> None:
         """Refuse an output activation that needs a place in the network, or leaves what the loss accepts."""

@@ -273,6 +273,13 @@ class Experiment(Shown):
         return tuple(kind for kind in SECTIONS if kind not in UNTUNED or kind in self.vary)
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """What the names of arms are made of: what varies, but for a single section in a suite's place."""
+        sections = {} if self.suite is None else self.suite.sections
+        replaced = [kind for kind in self.vary if kind in sections and len(self.document.get(kind, ())) == 1]
+        return tuple(name for name in self.vary if name not in replaced) or self.vary
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The kinds of a trial's own parts."""
         return self.problem.parts

@@ -73,7 +73,7 @@ class Namer:
         """Return the labels of the varied kinds, and the values of hyperparameters that are varied."""
         words = []
         for choice in config:
-            if choice.entry.kind in self.experiment.vary:
+            if choice.entry.kind in self.experiment.named:
                 words.append(choice.entry.label)
             words += self._level_words(choice)
         return " + ".join(words)

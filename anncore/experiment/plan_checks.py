@@ -113,6 +113,10 @@ class PlanChecker:
             self._note_task(by_kind)
             self.fit.check(by_kind, combo.entries)
             self._check_evaluations(by_kind)
+        loss = combo.entries.get("loss")
+        if loss is not None and loss.component is not None:
+            for choices, _ in islice(combo.options_of((*UNTUNED, "loss")), MOST_BUILT):
+                self.fit.check_lists({choice.entry.kind: choice for choice in choices})
         return True
 
     def _check_optimizer(self, combo: Combo) -> bool:
@@ -206,7 +210,10 @@ class PlanChecker:
         parts = self.trials.parts(config)
         label = next(choice.entry.label for choice in config if choice.entry.kind == "optimizer")
         self._check_batch(label, self.parts.components(parts["optimizer"]))
-        self._note_task({choice.entry.kind: choice for choice in config})
+        by_kind = {choice.entry.kind: choice for choice in config}
+        self._note_task(by_kind)
+        if "loss" in by_kind:
+            self.fit.check_lists(by_kind)
 
     def _check_evaluations(self, choices: Mapping[str, Choice]) -> None:
         """Refuse very many evaluations, where their number follows from epochs and the data."""

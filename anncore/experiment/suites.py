@@ -117,7 +117,7 @@ def _without_compared(document: Document, suite: ProblemList) -> ProblemList:
 
 
 def _refuse_contradictions(document: Document, suite: ProblemList) -> None:
-    """Refuse sections of the file that say what the suite says, or that have no meaning beside it."""
+    """Note all sections of the file that say what the suite says, or that have no meaning beside it."""
     problem = problem_in(suite.kinds)
     for kind in SECTIONS:
         if kind not in document.data:
@@ -138,7 +138,7 @@ def _refuse_contradictions(document: Document, suite: ProblemList) -> None:
         else:
             continue
         place = next((path for path in document.overridden if path[0] == kind), (kind,))
-        raise document.error(place, message)
+        document.mistakes.note(document.error(place, message))
 
 
 def read_trains(document: Document, suite: ProblemList, train: Train) -> dict[str, Train]:

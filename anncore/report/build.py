@@ -158,7 +158,7 @@ def _asked(study: Study) -> dict[str, Any]:
         "name": experiment.name,
         "title": experiment.title or experiment.name,
         "question": experiment.question,
-        "vary": list(experiment.vary),
+        "vary": list(experiment.named),
         "suite": suite_used(experiment),
         "arms": list(study.arms),
         "problems": list(study.problems),
@@ -376,7 +376,8 @@ def _findings(claims: _Claims, ranked: list[str], places: str, *, answered: bool
     deciding = claims.deciding
     undecided = [c for c in deciding if c.verdict == "undecided"]
     summed_up = undecided if len(undecided) > 2 else []
-    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up and not _waits(c)]
+    elsewhere = [*summed_up, *(c for c in deciding if _waits(c) or c.neither_ends)]  # said once for all
+    shown = [c for c in deciding if c.verdict != "too_few" and c not in elsewhere]
     if len(shown) > MOST_SENTENCES:
         shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
     findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
@@ -469,8 +470,10 @@ def problem_sentence(comparisons: list[Comparison]) -> str:
         return f"{said} ({counted(n, SEEDS)})."
     if all(c.verdict == "too_few" for c in comparisons):
         return ""  # said once for all by the warning on seeds
-    if any(c.verdict == "blocked" for c in comparisons):
-        waiting = all(_waits(c) for c in comparisons if c.verdict == "blocked")
+    if all(c.neither_ends for c in comparisons):
+        return "Every trial diverged, so nothing can be compared."
+    if any(c.verdict == "blocked" and not c.neither_ends for c in comparisons):
+        waiting = all(_waits(c) for c in comparisons if c.verdict == "blocked" and not c.neither_ends)
         return f"Trials {'have not run' if waiting else 'failed or have not run'}, so no claim is made."
     return f"No two arms can be told apart with {counted(n, SEEDS)}."
 

@@ -50,7 +50,8 @@ class Challenge:
     newcomer: its label among the arms. component: its full name and version. kind: what is compared.
     finished: report trials of arms that were not trained here, as a field keeps them; None for none.
     left_out: arms that take no part, by the reason. skipped: problems that do not, by the reason.
-    origin: what the finished trials come from, in words.
+    origin: what the finished trials come from, in words. namesake: which component the newcomer is, where
+    another one has its name.
     """
 
     newcomer: str
@@ -60,6 +61,7 @@ class Challenge:
     left_out: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    namesake: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
         "kind": challenge.kind,
         "suite": suite,
         "metric": sorted({measure.label for measure in study.measures.values()}),
-        "place": one.place,
+        # The rank of an arm that is not told apart from all others is noise.
+        "place": one.place if one.settled else None,
         "of": one.of,
         "unit": one.unit,
         "data_sets": one.data_sets,
@@ -177,6 +180,7 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
         "skipped": dict(challenge.skipped),
         "terms": _terms(experiment, challenge),
         "origin": challenge.origin,
+        "namesake": challenge.namesake,
     }
 
 
@@ -363,7 +367,7 @@ PROBLEM_COLUMNS = ("problem", "group", "metric", "newcomer", "rank", "best")
 def notes(content: Mapping[str, Any]) -> list[str]:
     """Return what a reader must know: where finished trials come from, who and what takes no part."""
     lines = [content["terms"]]
-    lines += [content["origin"]] if content["origin"] else []
+    lines += [content[name] for name in ("namesake", "origin") if content[name]]
     if content["groups_p"] is not None:
         lines.append(
             "That groups differ at all is tested by shuffling their labels over "

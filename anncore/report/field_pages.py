@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from anncore._version import __version__
+from anncore.contract.kind_names import ALL_KINDS
 from anncore.contract.registry import Registry
 from anncore.evidence.atlas import Atlas, Cell, atlas
 from anncore.evidence.field_board import Board, board_of
@@ -41,6 +42,7 @@ PATHOLOGY_COLUMNS = (
     "at the default rate",
     "stood by",
 )
+PLURALS = {kind.name: kind.plural for kind in ALL_KINDS}
 BOARD_COLUMNS = ("arm", "tier", "mean rank", "beaten by", "diverged")
 FEW = 6  # names in a cell, beyond which they are counted
 
@@ -258,9 +260,11 @@ def _numbers(cell: Cell) -> list[object]:
 
 def board_page(field: Field, table: Board, registry: Registry) -> Page:
     """Return the page of one kind on one suite."""
-    kind, suite = field.protocol.kind, field.protocol.suite_name
+    protocol = field.protocol
+    kinds, suite = PLURALS[protocol.kind], protocol.suite_name
+    part = "" if protocol.suite == suite else f" ({protocol.suite})"
     first = [arm for arm in table.arms if table.tier[arm] == 1]
-    among = f"{len(table.arms)} {kind}s on {suite}"
+    among = f"{len(table.arms)} {kinds} on {suite}{part}"
     sentence = f"Of {among}, no other beats {_some(first)}: {len(first)} in the first tier."
     if len(first) == len(table.arms):
         sentence = f"Nothing is told apart among {among}: all share one tier."
@@ -288,7 +292,7 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
         *(f"{arm} has no place: {no_place(field, arm, why)}." for arm, why in table.without.items()),
         *_provenance([field], registry),
     ]
-    title = f"{kind.capitalize()}s on {suite}"
+    title = f"{kinds.capitalize()} on {suite}{part}"
     return Page(title, sentence, [Table("Arms by tier.", BOARD_COLUMNS, rows)], notes)
 
 

@@ -117,8 +117,9 @@ def outside(table: pd.DataFrame, asked: Asked, registry: Registry) -> Outside:
     table, given = _with_config(export, _given(export, asked))
     names, column = _columns(table, given), given.get("score")
     names.pop("score", None)
+    guessed: tuple[str, ...] = ()
     if "arm" not in names:
-        table, names, column = _long(table, names)
+        table, names, column, guessed = _long(table, names)
     elif column is None:
         column = _score_column(table, names, asked, registry)
     if "config" not in names:
@@ -133,7 +134,7 @@ def outside(table: pd.DataFrame, asked: Asked, registry: Registry) -> Outside:
         _refuse_outside(pairs.rows, what.bounds, what.metric)
     return what._replace(
         rows=pairs.rows.reset_index(drop=True),
-        notes=(*notes, *left_out, *merged, *pairs.notes),
+        notes=(*notes, *guessed, *left_out, *merged, *pairs.notes),
         curves=curves,
     )
 
@@ -258,8 +259,10 @@ def _number(value: Any) -> float:
     return float(text)
 
 
-def _long(table: pd.DataFrame, names: dict[str, str]) -> tuple[pd.DataFrame, dict[str, str], str]:
-    """Return a wide table, a column per arm, in long form."""
+def _long(
+    table: pd.DataFrame, names: dict[str, str]
+) -> tuple[pd.DataFrame, dict[str, str], str, tuple[str, ...]]:
+    """Return a wide table, a column per arm, in long form, with what is said of it where that is a guess."""
     arms = [name for name in table.columns if name not in names.values() and name.lower() not in NOTES]
     texts = [name for name in arms if not _all_numbers(table[name])]
     single = set(names) <= {"problem"} and not texts and len(arms) < 2
@@ -279,7 +282,13 @@ def _long(table: pd.DataFrame, names: dict[str, str]) -> tuple[pd.DataFrame, dic
         )
     kept = list(names.values())
     long = table.melt(id_vars=kept, value_vars=arms, var_name="arm of column", value_name="score of column")
-    return long, {**names, "arm": "arm of column"}, "score of column"
+    notes: tuple[str, ...] = ()
+    if not {"problem", "seed"} & set(names):
+        notes = (
+            f"The table names no arm, problem or seed, so each column is taken for an arm: "
+            f"{joined(arms, 6)}.",
+        )
+    return long, {**names, "arm": "arm of column"}, "score of column", notes
 
 
 def _reported(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[str, ...]]:

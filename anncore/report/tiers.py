@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from anncore.contract.columns import metric_column, parse_metric
 from anncore.contract.errors import AnnxError
 from anncore.evidence.frame import LEFT_OUT
@@ -17,6 +19,8 @@ from anncore.evidence.units import metric_words, singular
 from anncore.report import words
 from anncore.report.standing import change, change_interval, standings
 
+NOT_ALL_RUN, ALL_DIVERGED = "not all trials have run", "every trial diverged"
+NO_TIERS = "as every arm lacks trials"
 MOST_NAMED, MOST_TIERS, MOST_BEATEN_BY = 4, 3, 3
 
 
@@ -62,7 +66,10 @@ def tier_content(
 def _failed(study: Study, over_all: Sequence[Any], by_problem: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     """Return the arms that get no tier, with the reason."""
     if "report" in study.not_run:
-        return dict.fromkeys(study.arms, "not all trials have run")
+        return dict.fromkeys(study.arms, NOT_ALL_RUN)
+    costs = [study.costs(problem).to_numpy(float) for problem in study.problems]
+    if len(study.arms) > 1 and costs and all(np.isinf(table).all() for table in costs if table.size):
+        return dict.fromkeys(study.arms, ALL_DIVERGED)
     apart = deciding(over_all, by_problem)[0] == "problems"
     failed: dict[str, str] = {}
     for problem in study.problems:
@@ -77,8 +84,9 @@ def _sentence(tiers: Tiers) -> str:
     if len(tiers.order) + len(tiers.without) < 2:
         return ""
     if not tiers.tiers:
-        waits = set(tiers.without.values()) == {"not all trials have run"}
-        return f"No tiers {'until all trials have run' if waits else 'as every arm lacks trials'}"
+        why = {NOT_ALL_RUN: "until all trials have run", ALL_DIVERGED: "as every trial diverged"}
+        reasons = set(tiers.without.values())
+        return f"No tiers {why.get(reasons.pop(), NO_TIERS) if len(reasons) == 1 else NO_TIERS}"
     if not tiers.decided:
         if len(tiers.order) == 1:
             return f"No tiers: {tiers.order[0]} alone has all its trials"

@@ -39,7 +39,8 @@ EXPORTS = (
     "or parquet writes the trials and the leaderboard."
 )
 FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
-LEAD, LEAD_OF_SUCCESS = "differences", "success_rates"  # the figures that show the first sentence
+LEADS = ("differences", "interactions", "pairs_of_factors", "leaderboard")
+"""The figures that show the first sentence; the first one that is drawn stands below it."""
 MOST_UNFOLDED, UNFOLDED = (
     12,
     ("leaderboard", "failed-trials", "scores", ""),
@@ -196,9 +197,10 @@ def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]
 
 
 def lead_figure(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the figure that shows the first sentence; None where it is not drawn."""
-    wanted = LEAD if content.get("success") is None else LEAD_OF_SUCCESS
-    return next((figure for figure in content["figures"] if figure["name"] == wanted), None)
+    """Return the figure that shows the first sentence; None where none is drawn that does."""
+    leads = LEADS if content.get("success") is None else ("success_rates", *LEADS)
+    drawn = {figure["name"]: figure for figure in content["figures"]}
+    return next((drawn[name] for name in leads if name in drawn), None)
 
 
 def first_screen(content: Mapping[str, Any]) -> Section:

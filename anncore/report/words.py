@@ -82,8 +82,12 @@ def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
 def lost_seeds(row: Mapping[str, Any]) -> str:
     """Say how many of a leaderboard row's seeds have no score, and why: "failed 4/10, not run 2/10"."""
     ended = row["n"] - row["ok"] - row["not_run"] - row["left_out"]
-    how = "diverged" if ended == row["diverged"] else "failed"
-    counts = {how: ended, "not run": row["not_run"], "left out": row["left_out"]}
+    counts = {
+        "diverged": row["diverged"],
+        "failed": ended - row["diverged"],
+        "not run": row["not_run"],
+        "left out": row["left_out"],
+    }
     return ", ".join(f"{word} {share(count, row['n'])}" for word, count in counts.items() if count)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import numbers
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ from anncore.running.files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NEEDED = ("target", "id", "group", "weight", "split_column")
 
 
 @tells_users
@@ -54,17 +58,32 @@ def dataset_from_frame(
     if not readers:
         raise PluginError("no data set that reads frames is installed.")
     reader: Any = readers[0].cls
+    needed = {str(keys[key]) for key in NEEDED if keys.get(key)}
     columns = [
-        _column(str(name), frame.iloc[:, place], _listed(keys.get("drop")))
+        _column(str(name), frame.iloc[:, place], _listed(keys.get("drop")), needed)
         for place, name in enumerate(frame.columns)
     ]
     text = json.dumps({"columns": columns}, ensure_ascii=False, separators=(",", ":"))
-    path = _written(text.encode("utf-8", "surrogatepass"), folder)
+    path, is_new = _written(text.encode("utf-8", "surrogatepass"), folder)
     section = {"path": str(path), **{key: _plain(value) for key, value in keys.items()}}
+    try:
+        _refuse_unreadable(reader, section)
+    except BaseException:
+        if is_new:  # nobody asks for a frame that was refused
+            path.unlink(missing_ok=True)
+        raise
+    return {"use": readers[0].name, **section}
+
+
+def _refuse_unreadable(reader: Any, section: dict[str, Any]) -> None:
+    """Read the frame once, so that mistakes are known here, and speak of it and not of its file."""
     import numpy as np
 
-    build(reader, **section).make(np.random.default_rng(0))  # so that mistakes are known here
-    return {"use": readers[0].name, **section}
+    try:
+        build(reader, **section).make(np.random.default_rng(0))
+    except DataError as error:
+        where = f"{reader.name}: {section['path']}"
+        raise DataError(*(line.replace(where, "the frame") for line in error.lines)) from None
 
 
 def _listed(value: Any) -> tuple[str, ...]:
@@ -75,25 +94,30 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, (tuple, set)) else value
 
 
-def _written(content: bytes, folder: str | os.PathLike[str] | None) -> Path:
-    """Write a content into the file that is called by its digest, unless it is there."""
+def _written(content: bytes, folder: str | os.PathLike[str] | None) -> tuple[Path, bool]:
+    """Write a content into the file that is called by its digest, unless it is there; say whether it was."""
     try:
         place = Path(folder) if folder is not None else cache_folder() / "frames"
         file = place.resolve() / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
-        if not file.is_file() or file.read_bytes() != content:
+        is_new = not file.is_file()
+        if is_new or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
             replace_file(file, content)
     except (OSError, RuntimeError, StoreError) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(f"the frame cannot be written: {reason}; give a folder, folder=...") from None
-    return file
+    return file, is_new
 
 
-def _column(name: str, values: Any, dropped: tuple[str, ...]) -> dict[str, Any]:
-    """Return a column as texts, and what they are; "" is a missing value."""
+def _column(name: str, values: Any, dropped: tuple[str, ...], needed: Collection[str]) -> dict[str, Any]:
+    """Return a column as texts, and what they are; "" is a missing value.
+
+    needed: columns that the keys name, which cannot be left out.
+    """
     import pandas as pd
     from pandas.api import types
 
+    way_out = "convert it to one of these" if name in needed else "leave it out"
     missing = values.isna().to_numpy()
     dtype = values.dtype
     if name in dropped:
@@ -104,18 +128,18 @@ def _column(name: str, values: Any, dropped: tuple[str, ...]) -> dict[str, Any]:
     elif types.is_bool_dtype(dtype):
         kind = "bool"
     elif types.is_complex_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        raise DataError(f"column {name!r} holds {dtype}, no number, truth value, date or text; leave it out")
+        raise DataError(f"column {name!r} holds {dtype}, no number, truth value, date or text; {way_out}")
     elif types.is_numeric_dtype(dtype):
         kind = "number"
     elif types.is_datetime64_any_dtype(dtype):
         kind = "date"
     else:
-        kind = _kind(name, [value for value, gap in zip(values, missing, strict=True) if not gap])
+        kind = _kind(name, [value for value, gap in zip(values, missing, strict=True) if not gap], way_out)
     cells = ["" if gap else _cell(value) for value, gap in zip(values, missing, strict=True)]
     return {"name": name, "kind": kind, "cells": cells}
 
 
-def _kind(name: str, there: list[Any]) -> str | None:
+def _kind(name: str, there: list[Any], way_out: str) -> str | None:
     """Return what the cells of a column of objects are; None where they are of several kinds."""
     known = ((bool, "bool"), (numbers.Real, "number"), (datetime.date, "date"), (str, "text"))
     kinds = set()
@@ -124,7 +148,7 @@ def _kind(name: str, there: list[Any]) -> str | None:
         if kind is None:
             raise DataError(
                 f"column {name!r} holds {shortened(repr(value), 40)}, no number, truth value, date or text; "
-                "leave it out"
+                f"{way_out}"
             )
         kinds.add(kind)
     return kinds.pop() if len(kinds) == 1 else None if kinds else "text"

@@ -240,15 +240,17 @@ class RunFolder:
                 return rounds.looks if read_then == read_now else ()
         return ()
 
-    def experiment(self, components: Sequence[type[Any]] = (), plugins: Sequence[str] = ()) -> Experiment:
+    def experiment(
+        self, components: Sequence[type[Any]] = (), plugins: Sequence[str | Path] = ()
+    ) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
-        components: classes that the sweep was handed, which no file holds. plugins: plugin files to load.
-        Those that the folder names are loaded where this user has made the folder, on this machine; of any
-        other folder nothing is run. Relative paths still start from the original file's directory. Where a
-        plugin or a class is gone, or takes other values than it did, what the folder keeps of its components
-        stands for them. Raises ExperimentError or PluginError where an older folder, which keeps less, lacks
-        a plugin, or the file no longer passes.
+        components: classes that the sweep was handed, which no file holds. plugins: plugin files to load, in
+        place of the sweep's own of the same name. Those that the folder names are loaded where this user has
+        made the folder, on this machine; of any other folder nothing is run. Relative paths still start from
+        the original file's directory. Where a plugin or a class is gone, or takes other values than it did,
+        what the folder keeps of its components stands for them. Raises ExperimentError or PluginError where
+        an older folder, which keeps less, lacks a plugin, or the file no longer passes.
         """
         plan = read_plan(self.path)
         source = read_own_copy(self.path, plan)

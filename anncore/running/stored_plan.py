@@ -77,7 +77,7 @@ def digest(text: str) -> str:
 
 
 def read_with_stand_ins(
-    folder: Path, source: Source, options: ReadOptions, plan: dict[str, Any], given: Sequence[str] = ()
+    folder: Path, source: Source, options: ReadOptions, plan: dict[str, Any], given: Sequence[str | Path] = ()
 ) -> Experiment:
     """Read the experiment with its plugins, or with what is kept of them.
 
@@ -92,7 +92,9 @@ def read_with_stand_ins(
     ]
     files = options.plugins
     own = is_own(plan)
-    trusted = [*(file for file in files if own and Path(file).is_file()), *given]
+    names = {Path(file).stem for file in given}  # a file that was moved takes the place of the old one
+    kept = (file for file in files if own and Path(file).is_file() and Path(file).stem not in names)
+    trusted = [*kept, *given]
     try:
         there = load_registry(files=trusted)
     except (PluginError, OSError):

@@ -14,6 +14,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -134,7 +135,7 @@ def verify(
     kept = source.read([source.rows[place] for place in sorted(places)])
     unchecked = [(one.row, one.why) for one in kept if one.trial is None]
     registry = source.registry
-    crew = Crew(find_executor(executor, registry), Work(registry.files, registry), jobs or cores())
+    crew = Crew(find_executor(executor, registry), Work(_loadable(registry.files), registry), jobs or cores())
     computed = _computed([one.trial for one in kept if one.trial is not None], crew)
     checked = []
     for one in kept:
@@ -151,6 +152,15 @@ def verify(
         elif result is not None:
             unchecked.append((one.row, f"it was lost here ({result.status}): {result.reason}"))
     return Verified(len(source.rows), source.left, seed, tolerance, tuple(checked), tuple(unchecked))
+
+
+def _loadable(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the plugin files that are there; of two with one name, the first, which has been loaded."""
+    by_name: dict[str, str] = {}
+    for file in files:
+        if Path(file).is_file():
+            by_name.setdefault(Path(file).stem, file)
+    return tuple(by_name.values())
 
 
 def _last_line(error: str) -> str:
@@ -213,9 +223,9 @@ def _near(before: float, now: float, tolerance: float) -> bool:
 # A run folder
 
 
-def run_folder_source(folder: RunFolder, store: Store) -> Source:
-    """Return the finished trials of a run folder, whose store is open."""
-    experiment, phases = folder.experiment(), ("tune", "report")
+def run_folder_source(folder: RunFolder, store: Store, plugins: Sequence[str | Path] = ()) -> Source:
+    """Return the finished trials of a run folder, whose store is open, with the plugins of some files."""
+    experiment, phases = folder.experiment(plugins=plugins), ("tune", "report")
     planned: dict[str, PlannedRow] = {}
     for phase in phases:
         for row in store.planned(phase):  # type: ignore[arg-type]

@@ -42,19 +42,21 @@ def verify_folder(
     tolerance: float = TOLERANCE,
     jobs: int | None = None,
     executor: str | Executor | None = None,
+    plugins: Sequence[str | Path] = (),
 ) -> Verified:
     """Compute a random sample of the finished trials of a run folder, or of a field, again and compare.
 
-    See `verify`. Raises StoreError where the folder holds no trials.
+    plugins: files whose components the trials are of, for a field and where files of a sweep have been moved.
+    See `verify` for the rest. Raises StoreError where the folder holds no trials.
     """
     options: dict[str, Any] = {"sample": sample, "seed": seed, "tolerance": tolerance}
     options |= {"jobs": jobs, "executor": executor}
     run = RunFolder(folder)
     if not (run.path / "plan.json").exists() and any(run.path.glob("*/*.toml")):
-        return verify(field_source(run.path, load_registry()), **options)
+        return verify(field_source(run.path, load_registry(files=plugins)), **options)
     run.summary()  # says what the folder lacks, before its store is looked for
     with Store(run.path / "trials.sqlite", write=False) as store:
-        return verify(run_folder_source(run, store), **options)
+        return verify(run_folder_source(run, store, plugins), **options)
 
 
 def field_source(folder: Path, registry: Registry) -> Source:

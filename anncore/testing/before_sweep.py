@@ -52,7 +52,7 @@ ESSENTIAL = frozenset(
             "keeps_dtype",
             "inputs_unchanged",
         ),
-        *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
+        *("gradient", "joint_as_chained", "mean_over_examples", "learns", "quadratic", "random", "width"),
         *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
         *("points", "even", "choice", "goal", "labels", "number", "symmetric", "bounds"),

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import anncore
+from anncore import ComponentError
 from anncore.cli.challenge import _concluded
 from anncore.cli.group import cli
 from anncore.cli.options import OutputOptions
@@ -24,6 +26,7 @@ from anncore.experiment.challengers import COMPARABLE, arm_table, protocol
 from anncore.report import challenge as cards
 from anncore.report.challenge import Challenge, card, joined_study, render_markdown, render_page, write_card
 from anncore.running.run_folder import load_run
+from anncore.testing.challenging import Asked, prepare
 
 TINY = '''
 """A suite of six problems, and an optimizer."""
@@ -123,7 +126,7 @@ def test_the_first_line_says_where_it_stands_and_the_card_lies_in_the_run_folder
     assert first.exit_code == 0, first.output
     line, where, *_ = first.stdout.splitlines()
     assert line.startswith("mine: ")
-    assert " of 3 on tiny; " in line
+    assert " on tiny" in line
     assert where == f"Card: {place / 'run' / 'card_mine' / 'card.html'}"
     content = json.loads((place / "run" / "card_mine" / "card.json").read_text(encoding="utf-8"))
     assert content["sentence"] == line
@@ -163,6 +166,49 @@ def test_json_is_one_document(place: Path, first: Result) -> None:
     content = json.loads(shown.stdout)
     assert content["card"]["sentence"] == first.stdout.splitlines()[0]
     assert (content["stopped"], content["folder"]) == ("", str(place / "run"))
+
+
+def test_from_python_it_is_the_same_challenge(place: Path, first: Result) -> None:
+    how: dict[str, Any] = {"executor": "serial", "unchecked": True, "out": place / "run"}
+    placed = anncore.challenge(place / "mine.py", suite="tiny", against=["sgd", "adam"], **how)
+    assert str(placed) == placed.sentence == first.stdout.splitlines()[0]
+    assert placed.card is not None
+    assert placed.card["sentence"] == placed.sentence
+    assert set(placed.run.trials["arm"]) == {"mine", "sgd", "adam"}
+    assert (placed.folder / "card.html").read_text(encoding="utf-8") == placed._repr_html_()
+    assert repr(placed).startswith("<Challenged: standing: mine: ")
+    with pytest.raises(ComponentError, match=r"^against names the newcomer itself, 'adam'; leave it out\."):
+        anncore.challenge("adam", against="sgd,adam")
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam(anncore.Optimizer):
+    """Gradient descent under another's name. Domain: lr > 0. Nobody, "Mine", 2026."""
+
+    name: ClassVar[str] = "adam"
+    lr: anncore.Hyper = anncore.hyper(0.01, "(0, inf)", search=anncore.log(1e-3, 1.0))
+
+    def init(self, weight: Any) -> Any:
+        return ()
+
+    def step(self, weight: Any, grad: Any, state: Any, t: int) -> Any:
+        return -self.lr * grad, state
+
+
+def test_a_newcomer_with_the_name_of_another_is_remarked() -> None:
+    asked = Asked(Adam, suite="quick", against=("sgd",))
+    prepared = prepare(asked)
+    own = prepared.newcomer.full_name
+    assert own != "annx:adam"
+    assert prepared.challenge.newcomer == own
+    assert prepared.challenge.namesake == (
+        f"The newcomer is {own!r}; another optimizer has the same name: 'annx:adam'."
+    )
+    theirs = prepare(asked._replace(target="adam", classes=(Adam,)))
+    assert theirs.challenge.namesake == (
+        f"The newcomer is annx's own adam; another optimizer has the same name: {own!r}."
+    )
+    assert prepare(asked._replace(target="momentum")).challenge.namesake == ""
 
 
 MISTAKES = [

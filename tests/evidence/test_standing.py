@@ -65,7 +65,7 @@ def test_the_place_is_that_of_the_mean_rank_over_data_sets_by_hand() -> None:
     one = stands(lambda problem, arm: ahead[problem] if arm == "mine" else 0.0, groups, ("mine", "sgd"))
     assert one.ranks == {"mine": pytest.approx(4 / 3), "sgd": pytest.approx(5 / 3)}
     assert standing_sentence(one, "core") == (
-        "mine: place 1 of 2 on core; 3 data sets are too few to compare it with 1"
+        "mine: no tier on core; 3 data sets are too few to compare it with 1"
     )
 
 
@@ -85,7 +85,8 @@ def test_groups_are_named_where_they_differ() -> None:
     assert [(group.group, group.share) for group in one.groups] == [("noisy problems", 1.0), ("ravines", 0.0)]
     assert one.apart < 0.01
     assert standing_sentence(one, "core").endswith("; strongest on noisy problems, weakest on ravines")
-    assert "not told apart from 3" in standing_sentence(one, "core")
+    assert standing_sentence(one, "core").startswith("mine: told apart from none of 3 on core; ")
+    assert not one.settled  # so that its rank is no place
 
 
 def test_a_group_of_one_data_set_is_no_evidence() -> None:
@@ -113,8 +114,9 @@ def test_others_that_failed_are_counted_and_have_no_rank() -> None:
     one = stands(by_arm(adam=1.0, lion=1.0), status=status)
     assert (one.place, one.of) == (1, 3)
     assert math.isnan(one.ranks["sgd"])
-    assert "place 1 of 3 on core; better than 2, no claim on 1 with failed or missing trials" in (
-        standing_sentence(one, "core")
+    assert standing_sentence(one, "core").startswith(
+        "mine: first tier of 3 arms on core, as no other beats it; better than 2, "
+        "no claim on 1 with failed or missing trials"
     )
 
 
@@ -123,15 +125,47 @@ def test_a_diverged_trial_is_the_worst_rank() -> None:
         by_arm(mine=-1.0), status=lambda p, arm, seed: "diverged" if (arm, seed) == ("mine", 100) else "ok"
     )
     assert (one.place, sorted(one.others("worse"))) == (4, ["adam", "lion", "sgd"])
+    assert standing_sentence(one, "core").startswith("mine: place 4 of 4 on core; worse than 3; ")
+    assert standing_sentence(one, "core").endswith("; it diverged on 12 of 12 problems")
+
+
+@pytest.mark.parametrize(("size", "words"), [(12, "all 12 problems"), (1, "its only problem")])
+def test_an_arm_of_which_every_trial_diverged_has_no_place(size: int, words: str) -> None:
+    groups = dict(list(HALVES.items())[:size])
+    one = stands(by_arm(), groups, status=lambda p, arm, seed: "diverged" if arm == "mine" else "ok")
+    assert standing_sentence(one, "core") == (
+        f"mine: no place on core, because every trial of it diverged, on {words}"
+    )
+
+
+def test_problems_on_which_every_trial_diverged_are_counted() -> None:
+    def status(problem: str, arm: str, seed: int) -> Any:
+        whole, half = ("data0", "data1"), ("data2",)
+        return (
+            "diverged" if arm == "mine" and (problem in whole or (problem in half and seed == 100)) else "ok"
+        )
+
+    one = stands(by_arm(mine=-1.0), status=status)
+    assert (one.diverged, one.lost) == (("data0", "data1", "data2"), ("data0", "data1"))
+    assert standing_sentence(one, "core").endswith("; it diverged on 3 of 12 problems, on 2 in every trial")
+
+
+def test_an_arm_that_some_beat_is_below_the_first_tier() -> None:
+    one = stands(by_arm(lion=-0.3))  # adam and sgd are as good as it
+    assert standing_sentence(one, "core").startswith(
+        "mine: below the first tier of 4 arms on core, as 1 of them beats it; not told apart from 2; "
+    )
 
 
 def test_copies_share_their_place_and_equals_are_told() -> None:
     one = standing(study_of(lambda p, a: 0.0, HALVES), "mine", HALVES)
-    assert "not told apart from 3" in standing_sentence(one, "core")
+    assert "told apart from none of 3 on core" in standing_sentence(one, "core")
     same = study_of(lambda p, a: 0.0, HALVES, arms=("mine", "sgd"))
     same.results.trials.loc[:, "test_loss"] = 0.5
     equal = standing(Study(same.results), "mine", HALVES)
-    assert standing_sentence(equal, "core").startswith("mine: shares place 1 of 2 on core; equivalent to 1;")
+    assert standing_sentence(equal, "core").startswith(
+        "mine: first tier of 2 arms on core, as no other beats it; equivalent to 1;"
+    )
 
 
 def test_alone() -> None:

@@ -71,6 +71,23 @@ def test_too_few_pairs_give_no_p_value_but_a_number() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("unit", "reason"),
+    [("seeds", "both diverged on all 8 seeds"), (DATA_SETS, "trials of both diverged on all 8 data sets")],
+)
+def test_two_arms_without_a_score_are_not_equal(unit: str, reason: str) -> None:
+    verdict = one({"sgd": [INF] * 8, "adam": [INF] * 8}, unit=unit)
+    assert (verdict.verdict, verdict.reason, verdict.p) == ("blocked", reason, None)
+    assert verdict.neither_ends
+    assert all(math.isnan(value) for value in (verdict.effect, verdict.low, verdict.high, verdict.mean))
+    assert sentence(verdict) == f"No claim about sgd and adam: {reason}."
+
+
+def test_one_seed_that_ends_well_makes_a_pair() -> None:
+    verdict = one({"sgd": [INF] * 7 + [1.0], "adam": [INF] * 8})
+    assert (verdict.verdict, verdict.a, verdict.neither_ends) == ("undecided", "sgd", False)
+
+
 def test_fewer_than_six_data_sets_are_description() -> None:
     assert one({"a": [0.0] * 5, "b": [1.0] * 5}, unit=DATA_SETS).verdict == "too_few"
 
@@ -85,8 +102,6 @@ def test_divergence_counts_as_the_worst() -> None:
     verdict = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
     assert (verdict.verdict, verdict.wins, verdict.diverged) == ("better", 8, 2)
     assert "2 by divergence" in sentence(verdict)
-    both = one({"a": [INF] * 8, "b": [INF] * 8})
-    assert both.verdict == "tie"
 
 
 def test_failed_and_missing_trials_block_a_claim() -> None:

@@ -97,6 +97,18 @@ def test_a_loss_of_two_outputs_is_named_where_a_network_has_no_place_for_them(tm
     assert message.endswith("(loss 'gaussian_nll' takes 2 for each target)")
 
 
+@pytest.mark.parametrize("loss", ["categorical_cross_entropy", "focal"])
+def test_a_weight_for_each_class_is_counted_in_the_plan(tmp_path: Path, loss: str) -> None:
+    of_three, of_two = "1.0, 2.0, 3.0", "1.0, 2.0"
+    lists = f"loss.{loss}.class_weights = [[{of_three}], [{of_two}]]\n"
+    assert refused(tmp_path, "iris", "mlp", lists) == (
+        f"x.toml: [loss.{loss}] on data set 'iris': {loss}: class_weights must hold one number for each of "
+        "the 3 classes, got 2."
+    )
+    text = f"# Q?\nloss.{loss}.class_weights = [{of_three}]\n[dataset.iris]\n[network.mlp]\n[optimizer.sgd]\n"
+    make_plan(load(tmp_path, text))
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import anncore
 from anncore import Problem, Suite
-from anncore.contract.errors import AnnxError
+from anncore.contract.errors import AnnxError, ExperimentErrors
 from anncore.contract.handed_over import with_components
 from anncore.contract.loading import load_registry
 from anncore.experiment.model import Experiment
@@ -223,6 +224,34 @@ CONTRADICTIONS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 )
 def test_contradictions_are_one_line(document: dict[str, Any], options: dict[str, Any], words: str) -> None:
     assert words in lacking(document, **options)
+
+
+def test_a_network_that_takes_the_suites_place_is_no_part_of_the_arms_names() -> None:
+    own = {**ARMS, "suite": "tiny", "vary": ["network", "optimizer"], "network": {"mine": {"use": "mlp"}}}
+    plan = make_plan(anncore.load_experiment(own, components=[Tiny]))
+    assert plan.experiment.named == ("optimizer",)
+    assert [arm for arm in plan.arms if "+" in arm or "mine" in arm] == []
+    both = {**own, "network": {"mine": {"use": "mlp"}, "yours": {"use": "mlp", "hidden": [4]}}}
+    arms = make_plan(anncore.load_experiment(both, components=[Tiny])).arms
+    assert all(arm.startswith(("mine + ", "yours + ")) for arm in arms)
+
+
+def test_each_section_that_contradicts_a_suite_is_told() -> None:
+    document = {
+        **ARMS,
+        "suite": "tiny",
+        "dataset": {"iris": {}},
+        "objective": {"sphere": {}},
+        "network": {"mlp": {}},
+    }
+    with pytest.raises(ExperimentErrors) as caught:
+        anncore.load_experiment(document, components=[Tiny])
+    assert sorted(re.findall(r"\[(\w+)\] and suite", str(caught.value))) == [
+        "dataset",
+        "network",
+        "objective",
+    ]
+    assert len(caught.value.lines) == 3
 
 
 def test_a_suite_that_raises_is_one_line() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from lazy_report import LazyReport
 from results_factory import make_results
+from shipped import REGISTRY
 
 from anncore import Drawing
 from anncore.evidence.results import Cost
@@ -620,3 +622,20 @@ def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
     drawing = drawn(results, "score_against_cost")
     assert drawing.figure.axes[0].get_xlabel() == "optimizer steps (log)"
     assert list(lines(drawing.figure.axes[0])["front"].get_xdata()) == pytest.approx([10, 20])
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "words"),
+    [
+        (
+            range(50, 201, 50),
+            " Targets are met at 4 evaluations only: a lower [train] eval_every shows when.",
+        ),
+        ([200], " Targets are met at 1 evaluation only: a lower [train] eval_every shows when."),
+        (range(10, 201, 10), ""),
+    ],
+)
+def test_a_curve_of_few_evaluations_is_said_to_have_stairs(evaluations: Sequence[int], words: str) -> None:
+    times = pd.DataFrame({"time": [float(step) for step in evaluations] * 2 + [math.nan]})
+    stairs = inspect.getmodule(REGISTRY.get("figure", "run_times").cls)._stairs  # type: ignore[union-attr]
+    assert stairs(times) == words

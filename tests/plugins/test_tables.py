@@ -159,6 +159,29 @@ def test_frames_that_do_not_serve_are_refused(
         anncore.dataset_from_frame(frame, folder=tmp_path, **values)
 
 
+def test_a_frame_that_is_refused_leaves_no_file_and_is_not_called_by_it(tmp_path: Path) -> None:
+    anncore.dataset_from_frame(FRAME, folder=tmp_path, target="y")
+    frame = FRAME.assign(w=[1e302, *[1.0] * 5])
+    with pytest.raises(DataError) as caught:
+        anncore.dataset_from_frame(frame, folder=tmp_path, target="y", weight="w")
+    assert str(caught.value) == (
+        "the frame: column 'w' holds values up to 1e+302, too large to compute with; divide them"
+    )
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(DataError, match=r"^the frame: has no column 'z', which target names"):
+        anncore.dataset_from_frame(FRAME, folder=tmp_path, target="z")
+    assert len(list(tmp_path.iterdir())) == 1  # which another call made
+
+
+@pytest.mark.parametrize("values", [pd.to_timedelta(range(6), unit="s"), [{}] * 6])
+def test_a_column_that_is_needed_is_not_to_be_left_out(tmp_path: Path, values: Any) -> None:
+    frame = FRAME.assign(w=values)
+    with pytest.raises(DataError, match="convert it to one of these"):
+        anncore.dataset_from_frame(frame, folder=tmp_path, target="y", weight="w")
+    with pytest.raises(DataError, match="leave it out"):
+        anncore.dataset_from_frame(frame, folder=tmp_path, target="y")
+
+
 def test_columns_that_are_left_out_may_hold_anything(tmp_path: Path) -> None:
     assert of_frame(tmp_path, FRAME.assign(d=[{}] * 6), target="y", drop=["d"]).x.shape == (6, 4)
 

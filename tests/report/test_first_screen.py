@@ -17,7 +17,7 @@ from anncore.report import summary, write_report
 from anncore.report.build import build_report, plain
 from anncore.report.standing import Standing, change, change_interval, standings
 from anncore.report.tiers import _note, _sentence
-from anncore.report.view import first_screen, sections
+from anncore.report.view import first_screen, lead_figure, sections
 from anncore.report.words import selection_gap, selection_sentence
 
 
@@ -53,6 +53,23 @@ def test_page_and_markdown_begin_with_sentence_figure_and_arms(folder: Path) -> 
     )
     assert [page.index(part) for part in parts] == sorted(page.index(part) for part in parts)
     assert "SVG</a>" in page
+
+
+@pytest.mark.parametrize(
+    ("drawn", "success", "first"),
+    [
+        (("leaderboard", "differences", "interactions"), None, "differences"),
+        (("leaderboard", "pairs_of_factors", "interactions"), None, "interactions"),
+        (("heat_map", "leaderboard"), None, "leaderboard"),
+        (("differences", "success_rates"), {}, "success_rates"),
+        (("heat_map",), None, ""),
+    ],
+)
+def test_where_the_first_figure_is_not_drawn_another_shows_the_sentence(
+    drawn: tuple[str, ...], success: Any, first: str
+) -> None:
+    figure = lead_figure({"figures": [{"name": name} for name in drawn], "success": success})
+    assert (figure or {"name": ""})["name"] == first
 
 
 def test_the_terminal_begins_likewise() -> None:

@@ -18,6 +18,7 @@ from report_schema import complaints
 from results_factory import make_results
 
 import anncore
+from anncore.cli import printing
 from anncore.cli.group import cli
 from anncore.cli.judge import roles_of
 from anncore.contract.errors import ReportError
@@ -402,6 +403,31 @@ def test_small_tables_are_judged_or_refused_in_one_line(data: st.DataObject) -> 
     assert len(refused) <= 1
 
 
+def test_a_table_without_any_role_is_said_to_be_read_as_wide(tmp_path: Path) -> None:
+    assert read("foo,bar\n1,2\n", tmp_path).notes[-1] == (
+        "The table names no arm, problem or seed, so each column is taken for an arm: foo and bar."
+    )
+    assert not [note for note in read("seed,a,b\n0,1,2\n1,3,4\n", tmp_path).notes if "taken for" in note]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("arm,seed,score\na,0,x\n", "row 1: the score 'x' is no number"),
+        ("arm,seed,score\na,0,1\n", "there is no second arm to compare a with"),
+        ("arm,seed\na,0\n", "the table has no column 'score'"),
+    ],
+)
+def test_what_a_table_lacks_is_said_with_the_files_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text(text)
+    result = CliRunner().invoke(cli, ["judge", "mine.csv"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"annx: mine.csv: {words}")
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_whole_tables_of_odd_scores_are_judged(data: st.DataObject) -> None:
@@ -450,9 +476,19 @@ def test_the_verb_writes_a_report_and_keeps_a_gate(tmp_path: Path, monkeypatch: 
     ]
     refused = CliRunner().invoke(cli, ["judge", "mine.csv", "--require", "new better than odd"])
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert CliRunner().invoke(cli, [*args[:-1], "old better than new"]).exit_code == 6
+    contrary = [*args[:-1], "old better than new"]
+    assert CliRunner().invoke(cli, contrary).exit_code == 6
+    with monkeypatch.context() as unread:  # as `| head -1` does
+        unread.setattr(printing.click, "echo", _closed_pipe)
+        unread.setattr(printing, "drop_stream", lambda: None)
+        assert CliRunner().invoke(cli, contrary).exit_code == 6
     (folder / "trials.sqlite").touch()
     assert "is a sweep's run folder" in CliRunner().invoke(cli, args).stderr
+
+
+def _closed_pipe(*_text: object, err: bool = False, **_how: object) -> None:
+    if not err:
+        raise BrokenPipeError
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from anncore.running.sweep import sweep
 from anncore.testing.made_up import WATCHED, MadeUp
 
 EVERYTHING = type(REGISTRY)((*REGISTRY.components, *WATCHED), REGISTRY.plugins)
+WAY_OUT = "'annx sweep' of this experiment into this folder runs what is missing."
 SMALL: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("near", "far"),
@@ -159,7 +160,7 @@ def test_a_sweep_cut_short_ranks_nobody_and_says_how_to_go_on() -> None:
     answer = content["answer"]
     assert answer["headline"] == "11 of 12 report trials have run; no arm is ranked until all have."
     (text,) = [warning["text"] for warning in answer["warnings"] if warning["kind"] == "incomplete"]
-    assert text == "1 of 12 report trials has not run. Run the same command again to resume."
+    assert text == f"1 of 12 report trials has not run. {WAY_OUT}"
     board = {row["arm"]: row for row in content["leaderboard"]["overall"]}
     assert board["adam"]["not_run"] == 1
     assert [row["wins"] for row in board.values()] != [0, 0, 0]  # the first data set is whole
@@ -175,9 +176,7 @@ def test_tuning_that_is_not_finished_is_no_unequal_budget() -> None:
     content = check("networks", part("networks", rows[:4]))
     (incomplete, *others) = content["answer"]["warnings"]
     assert not {"unequal_budgets", "confounded"} & {warning["kind"] for warning in others}
-    assert incomplete["text"] == (
-        "8 of 12 tuning trials and 12 of 12 report trials have not run. Run the same command again to resume."
-    )
+    assert incomplete["text"] == (f"8 of 12 tuning trials and 12 of 12 report trials have not run. {WAY_OUT}")
 
 
 def test_failed_and_not_run_are_two_words() -> None:

@@ -21,7 +21,7 @@ import pytest
 from browser import CHROMIUM, browser
 from results_factory import asked, make_results
 
-from anncore.report import summary, write_report
+from anncore.report import summary, words, write_report
 from anncore.report.build import build_report, plain
 from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
 from anncore.report.html import render_html
@@ -168,6 +168,32 @@ def test_the_headlines_rank_nobody_where_no_trial_finished(
     assert report["answer"]["headline"] == headline
     assert report["tiers"]["sentence"] == tiers
     assert (report["run_times"] or {"headline": ""})["headline"] == speed
+
+
+def test_diverged_and_failed_seeds_are_counted_apart() -> None:
+    ends = {100: "diverged", 101: "diverged", 102: "failed"}
+    results = sweep(
+        problems=("xor",), seeds=tuple(ends), status=lambda p, a, s: ends[s] if a == "sgd" else "ok"
+    )
+    report = build_report(results, {})
+    row = next(row for row in report["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
+    assert words.score(row, report["measures"]["xor"]) == "diverged 2/3, failed 1/3"
+
+
+@pytest.mark.parametrize(
+    "problems", [("xor",), ("xor", "moons", "iris", "wine", "rings", "spirals", "digits")]
+)
+def test_arms_of_which_every_trial_diverged_are_not_equal(problems: tuple[str, ...]) -> None:
+    report = build_report(sweep(problems=problems, status=lambda p, a, s: "diverged"), {})
+    assert report["tiers"]["sentence"] == "No tiers as every trial diverged"
+    assert not report["tiers"]["tiers"]
+    assert {c["verdict"] for pairs in report["comparisons"]["problems"].values() for c in pairs} == {
+        "blocked"
+    }
+    assert not [finding for finding in report["answer"]["findings"] if "equal" in finding["text"]]
+    assert set(report["comparisons"]["sentences"].values()) == {
+        "Every trial diverged, so nothing can be compared."
+    }
 
 
 def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:

@@ -185,6 +185,24 @@ def test_a_folder_without_protocols_is_no_field(tmp_path: Path) -> None:
     assert field_folder().samefile(SHIPPED)
 
 
+def test_losses_are_compared_task_by_task_by_one_metric_on_all_problems_of_core() -> None:
+    kept: list[str] = []
+    metrics = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
+    assert {one.suite for one in protocols(SHIPPED, "loss")} == {f"core_{task}" for task in metrics}
+    for one in protocols(SHIPPED, "loss"):
+        task = one.suite.removeprefix("core_")
+        arms = {
+            name: component
+            for name, component in arms_of("loss", REGISTRY).items()
+            if component.cls.trainable and task in component.cls.outputs
+        }
+        assert len(arms) >= 10
+        experiment = one.experiment(arms, REGISTRY)
+        assert experiment.select_metric == f"valid_{metrics[task]}"
+        kept += [problem.name for problem in experiment.suite.problems]
+    assert sorted(kept) == sorted(problem.name for problem in REGISTRY.get("suite", "core").cls().problems())
+
+
 @pytest.mark.parametrize("kind", ["optimizer", "activation", "initializer", "schedule"])
 def test_a_field_on_core_has_the_terms_of_a_challenge(kind: str) -> None:
     shipped = read_protocol(SHIPPED / kind / "core.toml")

@@ -157,6 +157,21 @@ def test_a_plugin_that_is_gone_is_named_and_the_rest_is_verified(swept: Path) ->
     assert result.stdout.count("not computed again: ") == 2
 
 
+def test_a_plugin_file_that_was_moved_can_be_named(swept: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "trouble.py"
+    shutil.copy(swept / "trouble.py", moved)
+    (swept / "trouble.py").rename(swept / "away.py")
+    try:
+        outcome = verified(swept / "run", plugins=[moved])
+        elsewhere = annx(swept / "run", "--sample", 100, "--plugin", moved)
+    finally:
+        (swept / "away.py").rename(swept / "trouble.py")
+    assert (outcome.count("bits"), outcome.unchecked) == (FINISHED, ())
+    assert "not computed again" not in elsewhere.stdout
+    both = verified(swept / "run", plugins=[moved])  # the sweep's own file is there too
+    assert (both.count("bits"), both.unchecked) == (FINISHED, ())
+
+
 def part(name: str, code: str = "", **params: Any) -> dict[str, Any]:
     return {"kind": "optimizer", "name": name, "code": code, "params": params, "refs": {}}
 

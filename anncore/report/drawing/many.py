@@ -29,6 +29,22 @@ def most_panels(arms: int) -> int:
     return max(FEWEST_PANELS, min(MOST_PANELS, MOST_ROWS // max(1, arms) // ROW * ROW))
 
 
+def factors_together(report: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]] | str:
+    """Return each two factors with the analysis that they are of; in place of them why there are none.
+
+    Where one analysis decides, its pairs alone; else those of each problem.
+    """
+    factors = report["factorial"]
+    if factors is None:
+        return "The experiment does not vary two factors together."
+    made = [one for one in factors["analyses"] if one["together"]]
+    shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]]
+    if not shown:
+        notes = [one["note"] for one in factors["analyses"] if one["note"]]
+        return factors["note"] or next(iter(notes), "There are not two factors to draw.")
+    return [(one, pair) for one in shown for pair in one["together"]]
+
+
 def shown_problems(
     report: Mapping[str, Any], problems: Sequence[str], width: float = WIDE
 ) -> tuple[list[str], str]:

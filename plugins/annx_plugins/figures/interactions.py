@@ -29,15 +29,9 @@ class Interactions(Figure):
 
     def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
-        factors = report["factorial"]
-        if factors is None:
-            return "The experiment does not vary two factors together."
-        made = [one for one in factors["analyses"] if one["together"]]
-        shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]]
-        if not shown:
-            notes = [one["note"] for one in factors["analyses"] if one["note"]]
-            return factors["note"] or next(iter(notes), "There are not two factors to draw.")
-        drawn = [(one, pair) for one in shown for pair in one["together"]]
+        drawn = drawing.factors_together(report)
+        if isinstance(drawn, str):
+            return drawn
         left_out = f" {MOST_PANELS} of {len(drawn)} panels are shown." if len(drawn) > MOST_PANELS else ""
         drawn = drawn[:MOST_PANELS]
         title = _title(drawn)

@@ -20,6 +20,7 @@ from anncore import (
     singular,
 )
 
+FEW_EVALUATIONS = 8  # by whose number a curve looks like stairs
 FEW = 6  # problems that get a panel of their own, beside the one of all of them
 HEIGHT, SMALL = 2.3, 1.35  # inches of the panel of all problems, and of one problem's
 LEFT, LOW, BETWEEN, GAP = 0.62, 0.5, 0.62, 0.34  # inches
@@ -57,7 +58,7 @@ class RunTimes(Figure):
         whole = "" if len(problems) > 1 else problems[0]
         scores = {row["arm"]: row for row in speed["arms"] if row["problem"] == whole}
         title = drawing.so_far(report, _title(speed, scores))
-        subtitle = _subtitle(report, speed, len(problems))
+        subtitle = _subtitle(report, speed, len(problems)) + _stairs(times)
         small = problems if 1 < len(problems) <= FEW else []
         labels = _labels(scores, theme, data.width)
         room = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0.0)
@@ -164,6 +165,15 @@ def _subtitle(report: Any, speed: Any, problems: int) -> str:
     if len(report["arms"]) > 8:
         said += " Grey: the other arms."
     return said
+
+
+def _stairs(times: Any) -> str:
+    """Say where a step of a curve is one of the few evaluations, and no speed; "" where there are many."""
+    evaluations = times["time"].dropna().nunique()
+    if evaluations >= FEW_EVALUATIONS:
+        return ""
+    stairs = "1 evaluation only" if evaluations == 1 else f"{evaluations} evaluations only"
+    return f" Targets are met at {stairs}: a lower [train] eval_every shows when."
 
 
 def _words(title: str, scores: Mapping[str, Any]) -> str:
