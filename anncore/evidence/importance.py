@@ -414,10 +414,12 @@ def importances(study: Study) -> list[Importance]:
     seeds = list(study.experiment.tune_seeds)
     rows = []
     for (problem, arm), mine in frame.groupby(["problem", "arm"], sort=False):
+        configs = mine.drop_duplicates("config").set_index("config")[hyper]
+        if len(coded(configs).names) < 2:
+            continue
         wide = mine.drop_duplicates(["config", "seed"]).pivot_table(
             "score", "config", "seed", dropna=False, sort=False, aggfunc="first"
         )
-        configs = mine.drop_duplicates("config").set_index("config")[hyper]
         scores = wide.reindex(index=configs.index, columns=seeds).to_numpy(float)
         costs = _costs(scores, str(mine["goal"].iloc[0]))
         made = importance(configs, costs, str(problem), str(arm))
