@@ -390,11 +390,17 @@ def test_a_mixture_with_the_paper_is_the_same_mixture_in_the_dark() -> None:
     ("data_sets", "figures", "most"),
     [
         (5, ("leaderboard", "heat_map"), 1_000_000),
-        pytest.param(40, None, 5_000_000, marks=pytest.mark.large),  # 12,000 comparisons, figures of 40 panels
+        pytest.param(
+            40, None, 5_000_000, marks=pytest.mark.large
+        ),  # 12,000 comparisons, figures of 40 panels
     ],
 )
 def test_a_page_of_very_many_arms_and_data_sets_stays_small_and_opens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_sets: int, figures: tuple[str, ...] | None, most: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data_sets: int,
+    figures: tuple[str, ...] | None,
+    most: int,
 ) -> None:
     """Of 25 arms; on a few data sets and with two figures unless large tests are asked for."""
     if figures:
