@@ -141,7 +141,7 @@ class _Marking(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehended
 
     def _mark_blocks(self, function: ast.FunctionDef) -> None:
-        """Mark the expressions of a function, then the blocks of its statements at any depth but nested ones."""
+        """Mark the expressions of a function, then its statements, but for those of nested ones."""
         self.generic_visit(function)
         inner: list[ast.AST] = list(function.body)
         while inner:
