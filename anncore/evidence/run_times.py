@@ -159,7 +159,8 @@ def _times_on(ladder: Ladder, curves: pd.DataFrame, content: Source) -> RunTimes
     spent = np.full((len(arms), len(seeds)), math.nan)
     all_steps, all_values = (curves[name].to_numpy(float) for name in ("step", "value"))
     statuses = curves["status"].tolist()
-    for (arm, seed), rows in curves.groupby(["arm", "seed"], sort=False).indices.items():
+    rows_of: Any = curves.groupby(["arm", "seed"], sort=False).indices
+    for (arm, seed), rows in rows_of.items():
         at = places[0].get(arm), places[1].get(seed)
         status = str(statuses[rows[0]])
         if None in at or status not in ("ok", "diverged"):

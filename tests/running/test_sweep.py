@@ -460,7 +460,7 @@ def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: 
     read_until(driver, "StackDone", rng.choice([1, 3, 9]))
     time.sleep(rng.uniform(0, 0.15))
     os.kill(driver.pid, signal.SIGKILL)
-    driver.wait(60)
+    driver.communicate(timeout=120)
     wait_for(lambda: not group_exists(driver.pid))  # the workers end with their driver
     before = load_run(tmp_path / "run")
     assert len(before.trials) > 0
