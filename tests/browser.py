@@ -6,12 +6,14 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+LIMIT = 120  # seconds for an answer
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -74,6 +76,7 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select.select([self._read], [], [], LIMIT)[0], f"Chromium says nothing for {LIMIT} s"
             piece = os.read(self._read, 1 << 20)
             assert piece, "Chromium went away"
             self._rest += piece

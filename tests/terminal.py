@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 ANNX = Path(sys.executable).with_name("annx")
@@ -17,6 +18,8 @@ def on_a_terminal(*args: str, code: int = 0, **environ: str) -> str:
     environ = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm", **environ}
     with subprocess.Popen([str(ANNX), *args], stdout=child, stderr=subprocess.PIPE, env=environ) as process:
         os.close(child)
+        limit = threading.Timer(120, process.kill)
+        limit.start()
         output = b""
         while True:
             try:
@@ -26,6 +29,8 @@ def on_a_terminal(*args: str, code: int = 0, **environ: str) -> str:
             if not chunk:
                 break
             output += chunk
+        process.wait(120)
+        limit.cancel()
     os.close(parent)
     assert process.returncode == code
     return output.decode().replace("\r\n", "\n")

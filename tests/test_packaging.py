@@ -60,7 +60,9 @@ def test_an_entry_point_is_called_kind_and_name() -> None:
 
 def loaded_by(code: str) -> set[str]:
     script = f"import sys; {code}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
+    )
     return set(run.stdout.split())
 
 

@@ -103,7 +103,7 @@ def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
     (tmp_path / "test_myqhm.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
     assert load_registry([tmp_path / "myqhm.py"]).get("optimizer", "myqhm").full_name == "myqhm:myqhm"
     pytest_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
 

@@ -157,12 +157,15 @@ def _times_on(ladder: Ladder, curves: pd.DataFrame, content: Source) -> RunTimes
     places: list[dict[Any, int]] = [{name: i for i, name in enumerate(axis)} for axis in (arms, seeds)]
     times = np.full((len(arms), len(seeds), len(ladder.targets)), math.nan)
     spent = np.full((len(arms), len(seeds)), math.nan)
-    for (arm, seed), mine in curves.groupby(["arm", "seed"], sort=False):
+    all_steps, all_values = (curves[name].to_numpy(float) for name in ("step", "value"))
+    statuses = curves["status"].tolist()
+    rows_of: Any = curves.groupby(["arm", "seed"], sort=False).indices
+    for (arm, seed), rows in rows_of.items():
         at = places[0].get(arm), places[1].get(seed)
-        status = str(mine["status"].iloc[0])
+        status = str(statuses[rows[0]])
         if None in at or status not in ("ok", "diverged"):
             continue
-        steps, values = mine["step"].to_numpy(float), mine["value"].to_numpy(float)
+        steps, values = all_steps[rows], all_values[rows]
         spent[at] = np.nanmax(steps) if np.isfinite(steps).any() else 0.0
         met = first_meetings(steps, values, ladder.targets, content.goal)
         times[at] = met if status == "ok" else math.inf

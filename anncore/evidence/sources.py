@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ class Source(NamedTuple):
     tuned: bool
     options: Mapping[str, Any]
     step_costs: Mapping[tuple[str, str], float]  # seconds by problem and arm, where they were measured
+    memory: dict[Any, Any]  # what was computed of it already, by what it is
 
 
 def source_of(source: Any) -> Source:
@@ -46,6 +47,17 @@ def source_of(source: Any) -> Source:
             f"{shortened(repr(source), 60)}; load_run(DIR) reads a run folder"
         )
     study = source if isinstance(source, Study) else Study(source)
+    return remembered(study.memory, Source, lambda: _of_study(study))
+
+
+def remembered(memory: dict[Any, Any], name: Any, compute: Callable[[], Any]) -> Any:
+    """Return what was computed under this name, now or before; nobody may change it."""
+    if name not in memory:
+        memory[name] = compute()
+    return memory[name]
+
+
+def _of_study(study: Study) -> Source:
     rule = study.experiment.select
     return Source(
         trials=study.trials,
@@ -58,6 +70,7 @@ def source_of(source: Any) -> Source:
         tuned=study.tuned,
         options=study.options,
         step_costs={pair: cost.seconds for pair, cost in study.step_costs.items()},
+        memory=study.memory,
     )
 
 
@@ -96,6 +109,7 @@ def _of_figure(source: Any) -> Source:
         tuned=rule["tuned"],
         options=source.options,
         step_costs={(row["problem"], row["arm"]): row["seconds"] for row in costs},
+        memory={},
     )
 
 
@@ -145,6 +159,13 @@ def curve_frame(source: Any, metric: str) -> pd.DataFrame:
     one row without step and value, so that it counts where a target is looked for.
     """
     content = source_of(source)
+    frame: pd.DataFrame = remembered(
+        content.memory, (curve_frame, metric), lambda: _curve_frame(content, metric)
+    )
+    return frame.copy()
+
+
+def _curve_frame(content: Source, metric: str) -> pd.DataFrame:
     values = content.curves[content.curves["metric"] == metric][["key", "step", "value"]]
     keep = ["key", "problem", "label", "seed", "status", "steps_done", "train_seconds"]
     frame = content.trials[keep].rename(columns={"label": "arm"}).merge(values, on="key", how="left")

@@ -14,7 +14,7 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
 from anncore.evidence.frame import refuse_other_frames
-from anncore.evidence.sources import Source, source_of
+from anncore.evidence.sources import Source, remembered, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +86,13 @@ def start_scores(content: Source) -> dict[str, float]:
     where nothing was tuned, or where tuning left no curves. A problem without a learning curve of the metric
     is left out.
     """
-    own = _starts_of(content, content.trials, "label")
-    return {**own, **_starts_of(content, content.tune, "arm")} if content.tuned else own
+
+    def compute() -> dict[str, float]:
+        own = _starts_of(content, content.trials, "label")
+        return {**own, **_starts_of(content, content.tune, "arm")} if content.tuned else own
+
+    starts: dict[str, float] = remembered(content.memory, start_scores, compute)
+    return starts
 
 
 def _starts_of(content: Source, trials: pd.DataFrame, arm: str) -> dict[str, float]:
@@ -122,6 +127,13 @@ def _reachable(costs: Array, start: float, sign: float, log: bool) -> float:
 
 def best_validation(content: Source, sign: float) -> pd.DataFrame:
     """Return each arm's best validation on each problem as a cost: problem, arm, cost; +inf for none."""
+    best: pd.DataFrame = remembered(
+        content.memory, (best_validation, sign), lambda: _best_validation(content, sign)
+    )
+    return best
+
+
+def _best_validation(content: Source, sign: float) -> pd.DataFrame:
     trials = content.tune
     if content.tuned and len(content.selection):
         chosen = content.selection[["problem", "arm", "config"]]

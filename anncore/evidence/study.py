@@ -17,7 +17,7 @@ import numpy as np
 
 from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
-from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN, Layout, long_frame, unit_costs, wide
+from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN, Layout, long_frame, unit_costs
 from anncore.evidence.labels import Labels
 from anncore.evidence.looks import DIGITS, History, PastLook, Seen, before, in_order
 from anncore.evidence.measures import Measure, measures_of
@@ -82,6 +82,7 @@ class Study:
         problem_kind = problem_in(self.all_trials)
         self.unit = problem_kind.unit
         self.dataset_of = _data_sets(self.all_trials, self.waiting, self.problems, problem_kind.kind)
+        self.memory: dict[Any, Any] = {}  # frames that several tables ask `anncore.evidence` for
         variants = len(set(self.dataset_of.values())) < len(self.problems)
         self.problem_unit = VARIANTS if variants else self.unit
 
@@ -202,13 +203,18 @@ class Study:
     @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
         """The frame's columns by seed and arm; a caller must not change them."""
-        parts = dict(list(self.frame.groupby("problem", sort=False)))
-        empty = self.frame.iloc[:0]
-        return {
-            (problem, column): wide(parts.get(problem, empty), column, self.arms, self.seeds_of(problem))
-            for problem in self.problems
-            for column in ("score", "status", "cost")
-        }
+        import pandas as pd
+
+        columns = {name: self.frame[name].to_numpy() for name in ("score", "status", "cost")}
+        tables, start = {}, 0
+        for problem in self.measures:  # the frame has each problem's arms in order, and each arm's seeds
+            seeds = list(self.seeds_of(problem))
+            rows = slice(start, start + len(self.arms) * len(seeds))
+            start = rows.stop
+            for name, column in columns.items():
+                table = np.ascontiguousarray(column[rows].reshape(len(self.arms), len(seeds)).T)
+                tables[problem, name] = pd.DataFrame(table, index=seeds, columns=list(self.arms))
+        return tables
 
     def values(self, problem: str) -> pd.DataFrame:
         """Return scores by seed (rows) and arm (columns): NaN where a trial did not finish."""

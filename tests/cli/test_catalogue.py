@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -117,3 +118,17 @@ def test_a_folder_that_cannot_be_written_is_no_error(
     cache.parent.rmdir()
     cache.parent.write_text("a file in its place", encoding="utf-8")
     assert catalogue(()).rows
+
+
+def test_the_metadata_of_a_distribution_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One distribution has hundreds of entry points, and its name is parsed at every look."""
+    honest = vars(importlib.metadata.Distribution)["name"]
+    owners: list[Any] = []
+
+    def name(dist: Any) -> Any:
+        owners.append(dist)
+        return honest.fget(dist)
+
+    monkeypatch.setattr(importlib.metadata.Distribution, "name", property(name))
+    assert module._digest()
+    assert len(owners) == len({id(owner) for owner in owners}) >= 1

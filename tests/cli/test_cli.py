@@ -122,14 +122,20 @@ SLOW_TO_IMPORT = {
     ],
 )
 def test_it_answers_at_once_as_it_imports_only_what_it_needs(args: tuple[str, ...], needed: set[str]) -> None:
-    done = subprocess.run([sys.executable, "-c", MEASURED, *args], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *args], capture_output=True, text=True, check=True, timeout=300
+    )
     assert done.stdout
     assert set(done.stderr.split()) & SLOW_TO_IMPORT <= needed
 
 
 def test_python_m_anncore_is_annx() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "anncore", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "anncore", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     )
     assert done.stdout == f"annx {__version__}\n"
 
@@ -138,7 +144,10 @@ def test_python_m_anncore_is_annx() -> None:
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     for args in ("list", "show adam", "list --json"):
         done = subprocess.run(
-            ["bash", "-c", f"'{ANNX}' {args} | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True
+            ["bash", "-c", f"'{ANNX}' {args} | true; echo ${{PIPESTATUS[0]}}"],
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert (done.stdout, done.stderr) == ("0\n", "")
 
@@ -149,7 +158,9 @@ def test_blas_is_limited_before_numpy_comes() -> None:
         "def cli(): assert 'numpy' not in sys.modules; print(os.environ['OPENBLAS_NUM_THREADS'])\n"
         "g.cli = cli; c.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     assert done.stdout == "1\n"
 
 
@@ -362,5 +373,5 @@ def test_the_shell_completes_verbs_names_and_kinds(complete: Callable[..., list[
 
 def test_the_shells_script_is_there() -> None:
     environ = {**os.environ, "_ANNX_COMPLETE": "zsh_source"}
-    done = subprocess.run([str(ANNX)], env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run([str(ANNX)], env=environ, capture_output=True, text=True, check=True, timeout=300)
     assert "_ANNX_COMPLETE=zsh_complete" in done.stdout

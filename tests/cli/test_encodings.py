@@ -115,7 +115,7 @@ def test_files_are_utf_8_whatever_the_locale_and_streams(where: Where) -> None:
     _, file, _, run, *_ = where("sweep --json")
     command = [sys.executable, "-m", "anncore", "sweep", "größe.toml", "--out", "other", "--no-figures"]
     folder = Path(file).parent
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True)
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "größer theta" in done.stdout.decode("cp1252")
     texts = [
@@ -164,6 +164,7 @@ def test_every_verb_works_without_docstrings_and_asserts(where: Where, tmp_path:
         [sys.executable, "-OO", "-W", "error", "-c", code],
         capture_output=True,
         env={**os.environ, "COLUMNS": "100"},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()
     *texts, swept, _ = done.stdout.decode().split("\0")

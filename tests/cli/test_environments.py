@@ -96,7 +96,7 @@ def test_another_kernel_is_another_environment(folder: Path) -> None:
         command = [sys.executable, "-m", "anncore", "sweep", "x.toml", "--out", "run", "--json", *args]
         command += ["--executor", "serial", "--no-figures"]
         environ = {**os.environ, "OPENBLAS_CORETYPE": name}
-        done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stderr
 

@@ -128,7 +128,10 @@ def test_the_same_in_a_real_process(place: Path, name: str) -> None:
     lay_out(place, mistake)
     before = contents(place)
     done = subprocess.run(
-        [sys.executable, "-m", "anncore", "sweep", "x.toml", *mistake.args], capture_output=True, text=True
+        [sys.executable, "-m", "anncore", "sweep", "x.toml", *mistake.args],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("annx: ")

@@ -264,15 +264,23 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     assert environment.wheels["annx_fresh"].name.startswith("annx_fresh-0.1.0-")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    for target in ("fresh", "annx-fresh:fresh", "annx-fresh"):
-        # The package's own tests make all checks of the same component.
-        done = environment.annx("check", target, "--only", "documentation", cwd=elsewhere)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.startswith("optimizer fresh: 1 check"), done.stdout
+    with environment.one_process() as at_once:
+        for target in ("fresh", "annx-fresh:fresh", "annx-fresh"):
+            # The package's own tests make all checks of the same component.
+            done = at_once("check", target, "--only", "documentation", cwd=elsewhere)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stdout.startswith("optimizer fresh: 1 check"), done.stdout
     tested = environment.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert tested.returncode == 0, tested.stdout
     assert "18 passed" in tested.stdout
-    settings = ("train.steps=30", "seeds.tune=[0]", "seeds.report=[10,11]", "--jobs", 2, "--no-figures")
+    settings = (
+        "train.steps=30",
+        "seeds.tune=[0]",
+        "seeds.report=[10,11]",
+        "--executor",
+        "serial",
+        "--no-figures",
+    )
     swept = environment.annx("sweep", folder / "annx_fresh.toml", *settings, "--out", "out", cwd=elsewhere)
     assert swept.returncode == 0, swept.stderr
     rows = (elsewhere / "out" / "trials.csv").read_text(encoding="utf-8").splitlines()
@@ -283,7 +291,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
 def test_its_own_tests_are_red_before_the_formula_is_written(tmp_path: Path) -> None:
     folder = scaffold(tmp_path, "initializer")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=None)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stdout
     assert "NotImplementedError: not written yet: return float64 weights" in done.stdout
     assert "error" not in done.stdout.splitlines()[-1]  # nothing failed to be imported

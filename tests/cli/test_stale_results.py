@@ -92,7 +92,7 @@ def sweep(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
         "--plugin",
         "mine.py",
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return rows(folder)
 

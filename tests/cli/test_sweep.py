@@ -411,7 +411,7 @@ def on_a_terminal(*args: str) -> tuple[str, str]:
     """Run annx with standard error on a pseudo-terminal; return what was shown there, and printed."""
     process, parent = start(*args)
     shown = read(parent)
-    printed, _ = process.communicate()
+    printed, _ = process.communicate(timeout=120)
     os.close(parent)
     assert process.returncode == 0
     return shown, printed.decode()
@@ -487,7 +487,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     assert " left" in read(parent, until=" left")  # trials are running
     process.send_signal(signal.SIGINT)
     rest = read(parent)
-    process.communicate()
+    process.communicate(timeout=120)
     os.close(parent)
     assert process.returncode == 130, rest
     assert "the same command resumes" in rest

@@ -4,10 +4,11 @@ import json
 import subprocess
 import textwrap
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fresh_environment import ROOT, Environment, fresh_environment
+from fresh_environment import LIMIT, ROOT, Annx, Environment, fresh_environment
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +131,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return fresh_environment(root, sources)
 
 
+@pytest.fixture(scope="module")
+def annx(environment: Environment) -> Iterator[Annx]:
+    with environment.one_process() as annx:
+        yield annx
+
+
 def test_our_wheel_holds_the_two_packages_and_what_they_need(environment: Environment) -> None:
     names = zipfile.ZipFile(environment.wheels["annx"]).namelist()
     tops = {name.split("/")[0] for name in names}
@@ -153,7 +160,9 @@ def test_whoever_installed_the_wheel_can_read_the_schema_of_reports(environment:
         "print(json.loads(file.read_text('utf-8'))['$id'])"
     )
     command = [environment.bin / "python", "-c", code]
-    done = subprocess.run(command, cwd=environment.bin, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=environment.bin, capture_output=True, text=True, check=True, timeout=LIMIT
+    )
     assert done.stdout == "urn:annx:report:2\n"
 
 
@@ -163,45 +172,48 @@ def test_the_command_runs_from_the_wheel(environment: Environment, tmp_path: Pat
     assert json.loads(done.stdout)["full_name"] == "annx:adam"
     code = "import anncore; print(anncore.__file__)"
     where = subprocess.run(
-        [environment.bin / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [environment.bin / "python", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT,
     )
     assert Path(where.stdout.strip()).is_relative_to(environment.bin.parent)
 
 
-def test_what_loads_is_listed_and_what_is_shared_by_full_name(
-    environment: Environment, tmp_path: Path
-) -> None:
-    done = environment.annx("list", "optimizer", cwd=tmp_path)
+def test_what_loads_is_listed_and_what_is_shared_by_full_name(annx: Annx, tmp_path: Path) -> None:
+    done = annx("list", "optimizer", cwd=tmp_path)
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert {"adam", "sgd", "annx-lion:leo", "annx-tiger:leo", "annx-tiger:adam"} <= set(names)
     assert "leo" not in names
-    alone = environment.annx("list", "optimizer", cwd=tmp_path, ANNX_PLUGINS="annx-lion")
+    alone = annx("list", "optimizer", cwd=tmp_path, ANNX_PLUGINS="annx-lion")
     assert "leo" in [line.split()[0] for line in alone.stdout.splitlines()]
 
 
-def test_what_is_broken_is_reported_and_stops_nobody(environment: Environment, tmp_path: Path) -> None:
-    done = environment.annx("plugins", cwd=tmp_path)
+def test_what_is_broken_is_reported_and_stops_nobody(annx: Annx, tmp_path: Path) -> None:
+    done = annx("plugins", cwd=tmp_path)
     assert done.returncode == 0
     broken = {line.split()[0]: line for line in done.stdout.splitlines() if "BROKEN" in line}
     assert set(broken) == {"annx-broken:broken", "annx-misspelt:misspelt", "annx-leaver:leaver"}
     assert "No module named 'no_such_module_anywhere'" in broken["annx-broken:broken"]
     assert "'annx_optimiser'. Did you mean 'annx_optimizers'?" in broken["annx-misspelt:misspelt"]
     assert "SystemExit: I am leaving" in broken["annx-leaver:leaver"]
-    plugins = json.loads(environment.annx("plugins", "--json", cwd=tmp_path).stdout)
+    plugins = json.loads(annx("plugins", "--json", cwd=tmp_path).stdout)
     assert {plugin["name"] for plugin in plugins if plugin["problem"]} == set(broken)
 
 
-def test_strict_plugins_make_a_broken_one_an_error(environment: Environment, tmp_path: Path) -> None:
-    done = environment.annx("list", cwd=tmp_path, ANNX_STRICT_PLUGINS="1")
+def test_strict_plugins_make_a_broken_one_an_error(annx: Annx, tmp_path: Path) -> None:
+    done = annx("list", cwd=tmp_path, ANNX_STRICT_PLUGINS="1")
     assert done.returncode == 2
     assert done.stderr.startswith("annx: plugin annx-broken:broken is broken: ModuleNotFoundError")
     assert done.stderr.count("\n") == 1
-    ours = environment.annx("list", cwd=tmp_path, ANNX_STRICT_PLUGINS="1", ANNX_PLUGINS="")
+    ours = annx("list", cwd=tmp_path, ANNX_STRICT_PLUGINS="1", ANNX_PLUGINS="")
     assert ours.returncode == 0
 
 
-def test_a_strangers_component_is_shown(environment: Environment, tmp_path: Path) -> None:
-    done = environment.annx("show", "annx-lion:leo", cwd=tmp_path)
+def test_a_strangers_component_is_shown(annx: Annx, tmp_path: Path) -> None:
+    done = annx("show", "annx-lion:leo", cwd=tmp_path)
     assert "https://arxiv.org/abs/2302.06675" in done.stdout
     assert "From annx-lion 0.3.0" in done.stdout
 
@@ -214,38 +226,38 @@ def test_a_strangers_component_is_swept_in_worker_processes(environment: Environ
     assert sum(",leo," in row and ",ok," in row for row in rows) == 2
 
 
-def test_a_shared_short_name_is_an_error_that_names_both(environment: Environment, tmp_path: Path) -> None:
+def test_a_shared_short_name_is_an_error_that_names_both(annx: Annx, tmp_path: Path) -> None:
     write(tmp_path / "x.toml", EXPERIMENT.format(label="leo", use="leo"))
-    done = environment.annx("sweep", "x.toml", "--out", "out", cwd=tmp_path)
+    done = annx("sweep", "x.toml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2
     assert "annx-lion:leo, annx-tiger:leo" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_of_ours_stays_ours(environment: Environment, tmp_path: Path) -> None:
-    done = environment.annx("show", "optimizer:adam", "--json", cwd=tmp_path)
+def test_a_name_of_ours_stays_ours(annx: Annx, tmp_path: Path) -> None:
+    done = annx("show", "optimizer:adam", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["full_name"] == "annx:adam"
 
 
-def test_one_local_file_is_enough(environment: Environment, tmp_path: Path) -> None:
+def test_one_local_file_is_enough(annx: Annx, tmp_path: Path) -> None:
     write(tmp_path / "mine.py", LION.replace('"leo"', '"mine"'))
     write(tmp_path / "x.toml", EXPERIMENT.format(label="mine", use="mine"))
-    done = environment.annx(
+    done = annx(
         "sweep", "x.toml", "--plugin", "mine.py", "--out", "out", "--jobs", 2, "--no-figures", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "trials.csv").read_text().splitlines()
     assert sum(",mine," in row and ",ok," in row for row in rows) == 2
-    without = environment.annx("sweep", "x.toml", "--out", "other", cwd=tmp_path)
+    without = annx("sweep", "x.toml", "--out", "other", cwd=tmp_path)
     assert without.returncode == 2
     assert "No optimizer is called 'mine'" in without.stderr
 
 
-def test_a_broken_local_file_is_an_error(environment: Environment, tmp_path: Path) -> None:
+def test_a_broken_local_file_is_an_error(annx: Annx, tmp_path: Path) -> None:
     write(tmp_path / "mine.py", "import no_such_module_anywhere\n")
     write(tmp_path / "x.toml", EXPERIMENT.format(label="mine", use="mine"))
-    done = environment.annx("sweep", "x.toml", "--plugin", "mine.py", "--out", "out", cwd=tmp_path)
+    done = annx("sweep", "x.toml", "--plugin", "mine.py", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("annx: plugin file:mine is broken: ModuleNotFoundError")
     assert not (tmp_path / "out").exists()

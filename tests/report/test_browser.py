@@ -46,8 +46,11 @@ def written(folder: Path, figures: tuple[str, ...] | None = None, **options: Any
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lost = {("two_moons", "sgd"): "diverged", ("sine", "adam"): "failed"}
+    # A page shows each figure the same way; tests/report/test_report.py draws them all.
     return written(
-        tmp_path_factory.mktemp("page"), status=lambda p, a, s: lost.get((p, a), "ok") if s < 103 else "ok"
+        tmp_path_factory.mktemp("page"),
+        FEW,
+        status=lambda p, a, s: lost.get((p, a), "ok") if s < 103 else "ok",
     )
 
 

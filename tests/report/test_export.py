@@ -389,7 +389,7 @@ def test_latex_sets_every_table_without_an_error_or_a_line_that_sticks_out(
         (tmp_path / name).write_text(text, encoding="utf-8")
     command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "preview.tex"]
     for _ in range(2):  # longtable finds its widths in the second run
-        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=300)
     log = (tmp_path / "preview.log").read_text(encoding="latin-1")
     assert ran.returncode == 0, [line for line in log.splitlines() if line.startswith("!")]
     assert re.findall(r"Overfull .*", log) == []

@@ -15,7 +15,7 @@ from terminal import on_a_terminal
 
 from anncore import ComponentError
 from anncore.cli.group import cli
-from anncore.report.plots import PLOTTED, plot_of
+from anncore.report.plots import PLOTTED, plot_of, training
 from anncore.report.plots.in_figure import in_figure
 from anncore.report.plots.in_text import BRAILLE, CURVES, DOT, LABELS, in_text
 from anncore.report.plots.plot import Line, Panel, Plot, Points
@@ -274,7 +274,10 @@ def test_marks_lie_where_the_points_are() -> None:
 
 
 @pytest.mark.slow
-def test_every_component_is_drawn_or_says_why_not_at_every_width() -> None:
+def test_every_component_is_drawn_or_says_why_not_at_every_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A few rates and steps: a path is drawn the same way however good it is.
+    monkeypatch.setattr(training, "RATES", {"log": [1e-4, 1e1], "num": 6})
+    monkeypatch.setattr(training, "STEPS", 20)
     drawn: set[str] = set()
     refusals: dict[str, str] = {}
     for component in registry().components:

@@ -38,6 +38,7 @@ def drawn(folder: Path, **environ: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
+        timeout=300,
     )
     assert done.stderr == ""
     return done.stdout.splitlines()

@@ -72,6 +72,8 @@ def _speeds() -> Iterator[tuple[str, Results]]:
     two = {**FEW, "problems": ("xor", "iris")}
     yield "tuned", make_results(**{**two, "tune_seeds": (0,), "rates": (0.1, 1.0)})
     yield "one is faster", make_results(problems=("xor",), seeds=range(100, 110), steps=100)
+    control: dict[str, Any] = {"problems": ("xor",), "seeds": range(100, 110), "steps": 100}
+    yield "against a control", make_results(("x", "y", "z"), **control, report={"control": "y"})
     yield "one arm", make_results(**{**FEW, "arms": ("sgd",)})
     yield "one step", make_results(**{**FEW, "steps": 1})
     yield "no report trial", make_results(**{**FEW, "seeds": (), "tune_seeds": (0,)})

@@ -304,6 +304,7 @@ def test_standard_output_on_a_full_disk_is_one_line(place: Path, capfd: pytest.C
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,
+            timeout=300,
         )
     assert (done.returncode, done.stderr) == (
         2,
@@ -316,7 +317,7 @@ def test_an_error_that_cannot_be_printed_keeps_its_exit_code(place: Path) -> Non
     if not full.exists():
         pytest.skip("this system has no /dev/full")
     with full.open("w") as errors:
-        done = subprocess.run([sys.executable, "-m", "anncore", "statu"], stderr=errors)
+        done = subprocess.run([sys.executable, "-m", "anncore", "statu"], stderr=errors, timeout=300)
     assert done.returncode == 2
 
 

@@ -41,7 +41,7 @@ def busy() -> Iterator[None]:
     yield
     for program in loads:
         program.kill()
-        program.wait()
+        program.wait(60)
     os.sched_setaffinity(0, cores)
 
 

@@ -141,6 +141,7 @@ def test_the_environment_names_versions_machine_and_commit(tmp_path: Path) -> No
             env=quiet,
             capture_output=True,
             text=True,
+            timeout=300,
         )
         return done.stdout.strip()
 

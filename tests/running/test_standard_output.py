@@ -77,7 +77,7 @@ def test_json_is_one_document_whatever_plugins_write(tmp_path: Path, executor: s
     (tmp_path / "x.toml").write_text(EXPERIMENT)
     options = ("--out", "run", "--unchecked", "--executor", executor, "--jobs", "1", "--json")
     command = [sys.executable, "-c", CODE, "sweep", "x.toml", *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == {"ok": 2, "missing": 0}
     log = (tmp_path / "run" / "annx.log").read_text()

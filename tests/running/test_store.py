@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,15 @@ def test_a_killed_writer_leaves_its_rows_and_no_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(Path(__file__).parent)]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
+    limit = threading.Timer(120, writer.kill)
+    limit.start()
     while int(writer.stdout.readline()) < 20:
         pass
     os.kill(writer.pid, signal.SIGKILL)
-    said = [20, *map(int, writer.communicate()[0].split())][-1]
+    said = [20, *map(int, writer.stdout.read().split())][-1]  # what the loop left in the buffer, too
+    writer.wait(60)
+    writer.stdout.close()
+    limit.cancel()
     keys = [make_trial(seed).key for seed in range(said + 5)]
     for write in (False, True):  # to read it, recovery must not need the writer's rights
         with Store(path, write=write) as store:

@@ -441,10 +441,15 @@ def group_exists(group: int) -> bool:
 
 def read_until(driver: subprocess.Popen[str], line: str, count: int = 1) -> None:
     assert driver.stdout is not None
-    while count:
-        read_line = driver.stdout.readline()
-        assert read_line, driver.stderr.read() if driver.stderr else ""
-        count -= read_line.strip() == line
+    limit = threading.Timer(120, driver.kill)
+    limit.start()
+    try:
+        while count:
+            read_line = driver.stdout.readline()
+            assert read_line, driver.stderr.read() if driver.stderr else ""
+            count -= read_line.strip() == line
+    finally:
+        limit.cancel()
 
 
 @pytest.mark.slow
@@ -455,7 +460,7 @@ def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: 
     read_until(driver, "StackDone", rng.choice([1, 3, 9]))
     time.sleep(rng.uniform(0, 0.15))
     os.kill(driver.pid, signal.SIGKILL)
-    driver.communicate()
+    driver.communicate(timeout=120)
     wait_for(lambda: not group_exists(driver.pid))  # the workers end with their driver
     before = load_run(tmp_path / "run")
     assert len(before.trials) > 0
@@ -663,7 +668,7 @@ def test_interrupts_are_left_alone_in_other_threads_and_where_they_are_ignored()
     before = signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=look)
     thread.start()
-    thread.join()
+    thread.join(60)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         look()
