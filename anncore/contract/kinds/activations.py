@@ -49,6 +49,9 @@ class AnyActivation(Component):
     random: ClassVar[bool] = False
     """Whether it draws random numbers in training: see `RandomActivation`."""
 
+    multiple: ClassVar[int] = 1
+    """Its units come in multiples of this number; a layer of another number of units is refused."""
+
     def width(self, units: int) -> int:
         """Return the number of pre-activations for this number of units; a gate needs several for each."""
         return units
