@@ -70,8 +70,8 @@ class ACProp(WeightDecay, Optimizer):
         grad = self.decay_gradient(weight, grad)
         first = t == 1
         before = 1 - self.beta2 ** (t - 1 + first)
-        # Where s is not yet known it is 0, and the sum is 1: a step of lr g.
-        size = np.sqrt(state.s / before) * (1 - first) + np.maximum(self.eps, first)
+        # Where s is not yet known it counts as 1, as in optax: a step of lr g, but for eps.
+        size = np.sqrt(state.s / before) * (1 - first) + (self.eps + first)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         surprise = grad - (m if self.mean == "new" else state.m)
         s = self.beta2 * state.s + (1 - self.beta2) * (surprise * surprise) + self.eps
