@@ -92,7 +92,8 @@ def _of_pairs(output: Array, positive: Array) -> Array:
                     wins = _ranks(both)[0, : len(mine), 0].sum() - len(mine) * (len(mine) + 1) / 2
                     scores[row, one, other] = wins / (len(mine) * len(rival))
     off = ~np.eye(classes, dtype=bool)
-    return scores[:, off].mean(axis=1)
+    # A contiguous row for each trial: the order of the sum then does not depend on the other trials.
+    return np.ascontiguousarray(scores[:, off]).mean(axis=1)
 
 
 def _partial(scores: Array, marked: Array, most: float) -> float:
