@@ -30,6 +30,9 @@ class NAdam(WeightDecay, Optimizer):
 
     t = 1, 2, ... counts the steps.
 
+    Choose it in place of `adam` where momentum helps; the difference is small. `nesterov` is the same step
+    ahead without the division.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, momentum_decay ≥ 0, weight_decay ≥ 0. With eps = 0, a
     weight whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode
     "coupled") or on θ itself.

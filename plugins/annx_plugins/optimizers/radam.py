@@ -31,6 +31,8 @@ class RAdam(WeightDecay, Optimizer):
     t = 1, 2, ... counts the steps. ρₜ is the number of gradients of whose squares v is about the mean. For
     beta2 up to 0.6 it never exceeds 4, and the steps are those of gradient descent with momentum.
 
+    Choose it in place of `adam` with a warm-up: its first steps are plain momentum and need no schedule.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, threshold ≥ 4, weight_decay ≥ 0. With eps = 0, a weight
     whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode "coupled") or
     on θ itself.
