@@ -254,11 +254,11 @@ def test_exact_mars_without_correction_is_mars(form: str) -> None:
 def test_psgd_makes_steps_of_one_size_of_gradients_of_several() -> None:
     scales = np.array([1, 1e-2, 1e-3, 1, 1e-2, 1e-3])
     grads = np.random.default_rng(3).normal(size=(600, 6)) * scales
-    psgd = made("psgd_kron", momentum=0.0, lr=1e-6)
+    psgd = made("psgd_kron", momentum=0.0, lr=1e-6, rate=0.5)
     visited, _ = walk(psgd, grads, np.zeros(6), specs_of((2, 3)))
     steps = np.diff(visited, axis=0)[-200:] / 1e-6
     sizes = np.sqrt((steps**2).mean(axis=0))
-    assert sizes.max() / sizes.min() < 2  # of gradients it is 1000
+    assert sizes.max() / sizes.min() < 3  # of gradients it is 1000
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

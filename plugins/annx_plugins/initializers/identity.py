@@ -21,6 +21,8 @@ class IdentityInitializer(Initializer):
     neither fade nor explode. A layer wider than its input has units of zeros alone; with ReLU and biases of 0
     they never learn.
 
+    `orthogonal` keeps the length of signals too, but turns them.
+
     Domain: gain > 0. Shapes: a matrix (fan_in, fan_out); of a convolution, which the network names by `kernel`
     in its WeightSpec, (places channels, filters).
 

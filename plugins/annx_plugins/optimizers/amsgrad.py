@@ -31,6 +31,9 @@ class AMSGrad(WeightDecay, Optimizer):
     start at `initial`. eps_mode "outside" is as written; "inside" is √(v̂ + eps), and "hat" is
     √v̂ + eps / √(1 - beta2ᵗ).
 
+    Choose it where `adam` forgets rare large gradients and does not converge, as in its authors' example;
+    elsewhere its steps only get shorter.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, initial ≥ 0, weight_decay ≥ 0. With eps = 0, a weight
     whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode "coupled", as
     in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not ("independent").
