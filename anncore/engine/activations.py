@@ -69,8 +69,8 @@ class Activations:
         component = self.runs[0].component
         if units % component.multiple:
             raise ComponentError(
-                f"{component.name} gives units in multiples of {component.multiple}, but a layer has {units}; "
-                f"give it {units + -units % component.multiple} units."
+                f"{component.name} gives units in multiples of {component.multiple}, but a layer has {units}"
+                f"; give it {units + -units % component.multiple} units."
             )
         return int(component.width(units))
 

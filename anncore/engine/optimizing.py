@@ -192,8 +192,8 @@ class OptimizerRun:
         then on, which looks like a trial that has settled.
         """
         reason = (
-            f"the state of {self._optimizer.name} is not finite: gradients, or their squares, left the range of "
-            f"{self._weight.dtype}; try a smaller lr, other data or loss scales, or float64"
+            f"the state of {self._optimizer.name} is not finite: gradients, or their squares, left the range "
+            f"of {self._weight.dtype}; try a smaller lr, other data or loss scales, or float64"
         )
         finite = _finite(self._state, len(self._weight))
         return {self.rows.start + int(row): reason for row in np.flatnonzero(~finite)}

@@ -238,7 +238,8 @@ class _Run:
     ) -> None:
         """Write the results of the trials at these rows of the stack and leave them out from here on.
 
-        watched: what metrics that look inside have just found. overflowed: by row, why its optimizer is stuck.
+        watched: what metrics that look inside have just found.
+        overflowed: by row, why its optimizer is stuck.
         """
         asked = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
         splits = [split for split in asked if self.evaluator.has(split)]

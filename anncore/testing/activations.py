@@ -353,10 +353,11 @@ def width(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         for units in WIDTHS:
-            given = component.width(units * component.multiple)
+            wide = units * component.multiple
+            given = component.width(wide)
             must(
                 isinstance(given, int) and given > 0,
-                f"{variant.label}: width({units * component.multiple}) must be a positive whole number, got {given!r}",
+                f"{variant.label}: width({wide}) must be a positive whole number, got {given!r}",
             )
             _use(component, _inputs(subject, np.random.default_rng(10), 2, 3, units))
             count += 1

@@ -395,7 +395,9 @@ def test_an_optimizer_whose_squares_overflow_has_diverged_and_says_why(registry:
     assert (narrow.status, narrow.steps_done) == ("diverged", 2)
     assert narrow.error.startswith(f"the state of {name} is not finite: gradients, or their squares, left")
     assert "float32" in narrow.error
-    sound = make_objective_trial(registry, optimizer=(name, {"lr": 1e-30}), dtype="float32", steps=4, eval_every=2)
+    sound = make_objective_trial(
+        registry, optimizer=(name, {"lr": 1e-30}), dtype="float32", steps=4, eval_every=2
+    )
     both = train_stack([trials[0], sound], registry)
     assert [result.status for result in both] == ["diverged", "ok"]
     assert both[1] == train_stack([sound], registry)[0]._replace(train_seconds=both[1].train_seconds)

@@ -681,7 +681,11 @@ ROWS = [
         )
         for values, ours, inputs in (
             ({}, {}, "wide"),
-            ({"betas": (0.5, 0.9), "weight_decay": 0.2}, {"beta1": 0.5, "beta2": 0.9, "weight_decay": 0.2}, ""),
+            (
+                {"betas": (0.5, 0.9), "weight_decay": 0.2},
+                {"beta1": 0.5, "beta2": 0.9, "weight_decay": 0.2},
+                "",
+            ),
             (
                 {"eps": 0.1, "weight_decay": 0.2, "weight_decouple": False},
                 {"eps": 0.1, "weight_decay": 0.2, "decay_mode": "coupled"},

@@ -1,4 +1,4 @@
-"""Optimizers that PyTorch lacks, written in its tensors; and pytorch-optimizer's where they need our numbers."""
+"""Optimizers that PyTorch lacks, written in its tensors, and others' that need names or numbers of ours."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Written:
 class SummedAdEMAMix(Written):
     """Simplified AdEMAMix with a sum of gradients, as its authors have it."""
 
-    def __init__(self, torch: Any, parameters: Any, lr: float, alpha: float, beta1: float, beta2: float) -> None:
+    def __init__(
+        self, torch: Any, parameters: Any, lr: float, alpha: float, beta1: float, beta2: float
+    ) -> None:
         super().__init__(torch, parameters, lr)
         self._alpha, self._beta1, self._beta2 = alpha, beta1, beta2
         self._seen: list[Any] = []

@@ -122,7 +122,9 @@ def test_kernels_are_zero_but_at_their_centre(kernel: tuple[int, ...], centre: i
 
 @pytest.mark.parametrize("name", ["identity", "delta_orthogonal"])
 def test_a_matrix_is_a_kernel_only_where_the_network_says_so(name: str) -> None:
-    dense = WeightSpec("W", (9, 5), 9, 45)  # as many rows and ways out as a kernel of 3 x 3 with 5 filters has
+    dense = WeightSpec(
+        "W", (9, 5), 9, 45
+    )  # as many rows and ways out as a kernel of 3 x 3 with 5 filters has
     drawn = made(name).draw(np.random.default_rng(1), [dense])["W"]
     np.testing.assert_allclose(drawn.T @ drawn, np.eye(5), atol=1e-14)
     with pytest.raises(ComponentError, match="W is a kernel of 2 x 2 places, but its 9 rows are no multiple"):
@@ -130,7 +132,9 @@ def test_a_matrix_is_a_kernel_only_where_the_network_says_so(name: str) -> None:
 
 
 def test_a_cnn_on_a_line_begins_by_passing_on_the_curve() -> None:
-    cnn = build(REGISTRY.get("network", "cnn").cls, filters=2, kernel=4, layout="line", activation=(build(RELU),))
+    cnn = build(
+        REGISTRY.get("network", "cnn").cls, filters=2, kernel=4, layout="line", activation=(build(RELU),)
+    )
     drawn = made("identity").draw(np.random.default_rng(0), cnn.specs(64, 10))
     np.testing.assert_array_equal(np.flatnonzero(drawn["W"]), [2])  # row 1 of 4, filter 0 of 2
 

@@ -93,7 +93,15 @@ INCLUSIONS: list[tuple[str, str, dict[str, Any], str, dict[str, Any], float, flo
         1,
         1e-12,
     ),
-    ("margins", "bi_tempered", {"t1": 1 - 1e-9, "t2": 1 + 1e-9}, "bi_tempered", {"t1": 1.0, "t2": 1.0}, 1, 1e-7),
+    (
+        "margins",
+        "bi_tempered",
+        {"t1": 1 - 1e-9, "t2": 1 + 1e-9},
+        "bi_tempered",
+        {"t1": 1.0, "t2": 1.0},
+        1,
+        1e-7,
+    ),
     ("classes", "focal", {"gamma": 0.0, "balance": False}, "categorical_cross_entropy", {}, 1, 1e-12),
     (
         "classes",

@@ -90,7 +90,7 @@ SAME: list[tuple[str, dict[str, Any], str, dict[str, Any], Array]] = [
         GRADS,
     ),
     ("adam_mini", {}, "adamw", {"weight_decay": 0.0}, GRADS),  # every unit has one weight here
-    ("stable_adamw", {}, "adamw", {"beta2": 0.99, "weight_decay": 0.01}, np.abs(GRADS[:1]).repeat(25, axis=0)),
+    ("stable_adamw", {}, "adamw", {"beta2": 0.99, "weight_decay": 0.01}, np.tile(GRADS[0], (25, 1))),
     ("simplified_ademamix", {"lr": 1e-3}, "simplified_ademamix", {"form": "mean", "lr": 0.1}, GRADS),
     ("psgd_kron", {"rate": 1e-13, "momentum": 0.0, "lr": 0.1}, "sgd", {"lr": 0.1}, GRADS),
     ("ftrl", {"beta": 0.0}, "adagrad", {"lr": 0.1, "eps": 1e-30}, GRADS),
@@ -208,7 +208,9 @@ def test_adam_mini_by_hand() -> None:
     sizes: dict[str, Any] = {"lr": 1.0, "beta1": 0.0, "beta2": 0.0, "eps": 1e-30}
     visited, _ = walk(made("adam_mini", **sizes), [[1, 2, 7, 2]], np.zeros(4), specs_of((2, 2)))
     np.testing.assert_allclose(visited[0], [-1 / 5, -1, -7 / 5, -1], rtol=1e-14)
-    whole, _ = walk(made("adam_mini", blocks="arrays", **sizes), [[1, 2, 7, 2]], np.zeros(4), specs_of((2, 2)))
+    whole, _ = walk(
+        made("adam_mini", blocks="arrays", **sizes), [[1, 2, 7, 2]], np.zeros(4), specs_of((2, 2))
+    )
     np.testing.assert_allclose(whole[0], -np.array([1, 2, 7, 2]) / math.sqrt(58 / 4), rtol=1e-14)
     bias, _ = walk(made("adam_mini", **sizes), [[3, 4]], np.zeros(2), specs_of((1, 2), roles="b"))
     np.testing.assert_allclose(bias[0], -np.array([3, 4]) / math.sqrt(25 / 2), rtol=1e-14)

@@ -19,8 +19,8 @@ class WeightSpec(NamedTuple):
     it starts at `initial` and the network writes it (running statistics, masks).
     initial: a number, or (T, 1, 1) where it is a hyperparameter.
     place: where in the network it stands; optimizers may treat "hidden" matrices differently.
-    kernel: of a convolution's weight the lengths of its kernel, (3, 3) or (5,): its rows are then the places of
-    the kernel, row by row, each with all input channels.
+    kernel: of a convolution's weight the lengths of its kernel, (3, 3) or (5,): its rows are then the places
+    of the kernel, row by row, each with all input channels.
     """
 
     name: str

@@ -61,8 +61,8 @@ def _places(spec: WeightSpec, name: str) -> tuple[int, int]:
     if spec.shape[0] % places:
         sides = " x ".join(map(str, spec.kernel))
         raise ComponentError(
-            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its {spec.shape[0]} "
-            f"rows are no multiple of {places}"
+            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its "
+            f"{spec.shape[0]} rows are no multiple of {places}"
         )
     return places, centre
 

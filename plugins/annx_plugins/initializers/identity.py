@@ -23,8 +23,8 @@ class IdentityInitializer(Initializer):
 
     `orthogonal` keeps the length of signals too, but turns them.
 
-    Domain: gain > 0. Shapes: a matrix (fan_in, fan_out); of a convolution, which the network names by `kernel`
-    in its WeightSpec, (places channels, filters).
+    Domain: gain > 0. Shapes: a matrix (fan_in, fan_out); of a convolution, which the network names by
+    `kernel` in its WeightSpec, (places channels, filters).
 
     Le, Jaitly & Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units", 2015,
     section 3. https://arxiv.org/abs/1504.00941. PyTorch's eye_ and dirac_; Keras's Identity is for matrices
@@ -59,8 +59,8 @@ def _places(spec: WeightSpec, name: str) -> tuple[int, int]:
     if spec.shape[0] % places:
         sides = " x ".join(map(str, spec.kernel))
         raise ComponentError(
-            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its {spec.shape[0]} "
-            f"rows are no multiple of {places}"
+            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its "
+            f"{spec.shape[0]} rows are no multiple of {places}"
         )
     return places, centre
 

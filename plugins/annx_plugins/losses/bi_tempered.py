@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,11 +20,11 @@ class BiTempered(Loss):
         ℓ(z, y) = Σ_c y_c (log_t1 y_c - log_t1 p_c) - (y_c^(2-t1) - p_c^(2-t1)) / (2 - t1)
         ∂ℓ/∂z_c = e_c - p_c^t2 / Σ_k p_k^t2 Σ_k e_k,  e_c = (p_c - y_c) p_c^(t2-t1)
 
-    With temperatures of 1 it is the cross-entropy of the softmax. t1 < 1 bounds the loss by 1 / (1 - t1),
-    so that examples far on the wrong side lose their influence; t2 > 1 lets the probabilities of z fall slowly, so that a few wrong labels near the boundary do not bend
-    it. Choose it over cross-entropy under label noise of both kinds; `generalized_cross_entropy` bounds the
-    loss alone, with one number to tune. What the network gives to metrics are the p_c. One output z is the
-    first of two classes, the other one having 0.
+    With temperatures of 1 it is the cross-entropy of the softmax. t1 < 1 bounds the loss by 1 / (1 - t1), so
+    that examples far on the wrong side lose their influence; t2 > 1 lets the probabilities of z fall slowly,
+    so that a few wrong labels near the boundary do not bend it. Choose it over cross-entropy under label
+    noise of both kinds; `generalized_cross_entropy` bounds the loss alone, with one number to tune. What the
+    network gives to metrics are the p_c. One output z is the first of two classes, the other one having 0.
 
     Domain: output z real; target y_c ≥ 0, with sum 1; t1 in [0, 1], t2 in [1, 10].
     Shapes: z and y (T, N, D); value (T,), the sum over D and the mean over N.
@@ -69,7 +69,8 @@ class BiTempered(Loss):
         plain = self.t2 == 1
         k = np.where(plain, 1, self.t2 - 1)
         below = z.max(axis=2, keepdims=True) - z
-        s = np.zeros_like(below[:, :, :1])  # λ - max z; Newton's method comes from below, as the mean is concave
+        # s is λ - max z. Newton's method comes to it from below, as the mean is concave.
+        s = np.zeros_like(below[:, :, :1])
         for _ in range(ROUNDS):
             log_p = -np.log1p(k * (s + below)) / k
             total = np.exp(log_p).sum(axis=2, keepdims=True)

@@ -31,8 +31,8 @@ class ROCAUC(Metric):
     Domain: max_fpr in (0, 1]; with "pairs" it is 1. Shapes: output and target (T, N, D); score (T,).
 
     Hanley & McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve",
-    Radiology 143 (1982), 29-36. https://doi.org/10.1148/radiology.143.1.7063747. Pairs: Hand & Till, "A Simple
-    Generalisation of the Area Under the ROC Curve for Multiple Class Classification Problems", Machine
+    Radiology 143 (1982), 29-36. https://doi.org/10.1148/radiology.143.1.7063747. Pairs: Hand & Till, "A
+    Simple Generalisation of the Area Under the ROC Curve for Multiple Class Classification Problems", Machine
     Learning 45 (2001), 171-186. https://doi.org/10.1023/A:1010920819831. Partial areas: McClish, "Analyzing a
     Portion of the ROC Curve", Medical Decision Making 9 (1989), 190-195.
     https://doi.org/10.1177/0272989X8900900307
@@ -48,7 +48,9 @@ class ROCAUC(Metric):
 
     def validate(self) -> None:
         if self.average == "pairs" and np.any(np.less(self.max_fpr, 1)):
-            raise ValueError('average = "pairs" takes whole areas; leave max_fpr out, or take another average')
+            raise ValueError(
+                'average = "pairs" takes whole areas; leave max_fpr out, or take another average'
+            )
 
     def score(self, output: Array, target: Array) -> Array:
         if output.shape[2] == 1:
@@ -59,7 +61,9 @@ class ROCAUC(Metric):
         if self.average == "pairs" and output.shape[2] > 1:
             score = _of_pairs(output, positive)
         elif self.average == "micro":
-            score = self._areas(output.reshape(len(output), -1, 1), positive.reshape(len(output), -1, 1))[:, 0]
+            score = self._areas(output.reshape(len(output), -1, 1), positive.reshape(len(output), -1, 1))[
+                :, 0
+            ]
         elif self.average == "weighted" and output.shape[2] > 1:
             score = (self._areas(output, positive) * count).sum(axis=1) / output.shape[1]
         else:

@@ -7,7 +7,18 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, WeightSpec, choice, hookimpl, hyper, log
+from anncore import (
+    DECAY_MODES,
+    Array,
+    Hyper,
+    Optimizer,
+    WeightDecay,
+    WeightSpec,
+    choice,
+    hookimpl,
+    hyper,
+    log,
+)
 
 
 class AdamMiniState(NamedTuple):
@@ -26,17 +37,17 @@ class AdamMini(WeightDecay, Optimizer):
         θ ← θ - lr (m̂ / (√v̂ + eps) + weight_decay θ)
 
     t = 1, 2, ... counts the steps. blocks "units": the incoming weights of one unit are a block, a column of
-    a weight matrix, and so is a whole bias; "arrays": every array is one. Weights of a block share their rate,
-    so directions within it are those of `momentum`. Choose it to see how much of Adam's gain comes from rates
-    of single weights, or where memory is short: it keeps half of `adamw`'s. `novograd` has the norm of an
-    array in the same place, but divides before it averages.
+    a weight matrix, and so is a whole bias; "arrays": every array is one. Weights of a block share their
+    rate, so directions within it are those of `momentum`. Choose it to see how much of Adam's gain comes from
+    rates of single weights, or where memory is short: it keeps half of `adamw`'s. `novograd` has the norm of
+    an array in the same place, but divides before it averages.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0, decay_mode as for all. With a bias
     or a matrix of one number it is AdamW.
 
     Zhang, Chen, Li, Ding, Wu, Kingma, Ye, Luo & Sun, "Adam-mini: Use Fewer Learning Rates To Gain More", ICLR
-    2025. https://arxiv.org/abs/2406.16793. The blocks of a multilayer perceptron are units there; in attention
-    some are heads, which a network here does not tell.
+    2025. https://arxiv.org/abs/2406.16793. The blocks of a multilayer perceptron are units there; in
+    attention some are heads, which a network here does not tell.
     """
 
     name: ClassVar[str] = "adam_mini"

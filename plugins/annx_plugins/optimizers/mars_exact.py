@@ -45,7 +45,8 @@ class MARSExact(WeightDecay, AskingOptimizer):
     Both gradients are of this step's batch; W₋₁ are the weights of the step before, W at first. |C| is the
     Frobenius norm of an array. The difference of two gradients of one batch shows the curvature alone, where
     that of two batches, which `mars` takes, holds the noise of both. Choose it to see what the approximation
-    costs, or for very noisy gradients; a step costs two gradients. With gamma = 0 it is `mars` with gamma = 0.
+    costs, or for very noisy gradients; a step costs two gradients. With gamma = 0 it is `mars` with gamma =
+    0.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), gamma ≥ 0, eps > 0, weight_decay ≥ 0. Weight decay acts on W
     itself (decay_mode "decoupled", "independent") or on the gradient ("coupled"; it is not in the

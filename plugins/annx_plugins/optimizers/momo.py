@@ -37,8 +37,8 @@ class MoMo(AskingOptimizer):
     beta = 0 is `polyak` with most = lr.
 
     Schaipp, Ohana, Eickenberg, Defazio & Gower, "MoMo: Momentum Models for Adaptive Learning Rates", ICML
-    2024, algorithm 1; adapt is its estimate of lower bounds. https://arxiv.org/abs/2305.07583. Its weight decay is not
-    here (`l2_penalty` around it is one). optax's momo makes no step where ‖m‖² is below 2e-16.
+    2024, algorithm 1; adapt is its estimate of lower bounds. https://arxiv.org/abs/2305.07583. Its weight
+    decay is not here (`l2_penalty` around it is one). optax's momo makes no step where ‖m‖² is below 2e-16.
     """
 
     name: ClassVar[str] = "momo"

@@ -33,9 +33,9 @@ class RAdam(WeightDecay, Optimizer):
 
     Choose it in place of `adam` with a warm-up: its first steps are plain momentum and need no schedule.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, threshold ≥ 4, weight_decay ≥ 0. With eps = 0, a weight
-    whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode "coupled") or
-    on θ itself.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, threshold ≥ 4, weight_decay ≥ 0. With eps = 0, a
+    weight whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode
+    "coupled") or on θ itself.
 
     Liu, Jiang, He, Chen, Liu, Gao & Han, "On the Variance of the Adaptive Learning Rate and Beyond", ICLR
     2020, algorithm 2. https://arxiv.org/abs/1908.03265. There the threshold is 4 and there is no eps.
