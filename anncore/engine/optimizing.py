@@ -230,8 +230,7 @@ def _seeds(trials: Sequence[Trial], name: str) -> Array:
 def _finite(state: Any, trials: int) -> Array:
     """Return for which trials all numbers of a state are finite, (T,)."""
     if isinstance(state, np.ndarray) and state.dtype.kind == "f":
-        sound: Array = np.isfinite(state).reshape(trials, -1).all(axis=1)
-        return sound
+        return np.asarray(np.isfinite(state).reshape(trials, -1).all(axis=1))
     parts = state.values() if isinstance(state, dict) else state if isinstance(state, tuple) else ()
     finite = np.ones(trials, bool)
     for part in parts:
