@@ -62,7 +62,7 @@ def _with_arrays(cls: Any) -> Any:
 def _cases(component: Any) -> Sequence[_Case]:
     cls, shape = type(component), (TRIALS, EXAMPLES, UNITS)
     if isinstance(component, AnyActivation) and not overrides(cls, _form(component).backward):
-        wide = (TRIALS, EXAMPLES, component.width(UNITS))
+        wide = (TRIALS, EXAMPLES, component.width(UNITS * component.multiple))
         return [_of_activation(component, wide)]
     if isinstance(component, Objective) and not overrides(cls, Objective.grad):
         at = (TRIALS, 1, int(component.dimensions))

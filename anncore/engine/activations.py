@@ -66,7 +66,13 @@ class Activations:
 
     def width(self, units: int) -> int:
         """Return how many pre-activations it takes to give so many units."""
-        return int(self.runs[0].component.width(units))
+        component = self.runs[0].component
+        if units % component.multiple:
+            raise ComponentError(
+                f"{component.name} gives units in multiples of {component.multiple}, but a layer has {units}"
+                f"; give it {units + -units % component.multiple} units."
+            )
+        return int(component.width(units))
 
     def specs(self) -> list[WeightSpec]:
         """Return the weights of this place, named after it."""

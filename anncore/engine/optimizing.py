@@ -185,6 +185,19 @@ class OptimizerRun:
         change, self._state = self._fitted.step(self._weight, self._grad, self._state, t)
         self._weight += change
 
+    def stuck(self) -> dict[int, str]:
+        """Return the rows of the stack whose optimizer's state is not finite, each with the reason.
+
+        There gradients or their squares have left the range of the dtype: Adam and its like stand still from
+        then on, which looks like a trial that has settled.
+        """
+        reason = (
+            f"the state of {self._optimizer.name} is not finite: gradients, or their squares, left the range "
+            f"of {self._weight.dtype}; try a smaller lr, other data or loss scales, or float64"
+        )
+        finite = _finite(self._state, len(self._weight))
+        return {self.rows.start + int(row): reason for row in np.flatnonzero(~finite)}
+
     def observe(self, score: Array, t: int) -> None:
         """Give the validation losses (R,) after step t to the schedule."""
         self._pace = self._schedule.observe(self._pace, score.astype(self._weight.dtype)[:, None, None], t)
@@ -212,6 +225,17 @@ def _seeds(trials: Sequence[Trial], name: str) -> Array:
         for trial in trials
     ]
     return np.stack(words)
+
+
+def _finite(state: Any, trials: int) -> Array:
+    """Return for which trials all numbers of a state are finite, (T,)."""
+    if isinstance(state, np.ndarray) and state.dtype.kind == "f":
+        return np.asarray(np.isfinite(state).reshape(trials, -1).all(axis=1))
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, tuple) else ()
+    finite = np.ones(trials, bool)
+    for part in parts:
+        finite &= _finite(part, trials)
+    return finite
 
 
 def _all(optimizer: Any) -> list[Any]:

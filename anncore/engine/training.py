@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,11 @@ def train_stack(trials: Sequence[Trial], registry: Registry, beat: Beat | None =
     """Train trials of equal shapes at once; return their results in the same order.
 
     Each result is bit for bit what the trial gives alone. A trial whose training or validation loss becomes
-    NaN or infinite stops there and is `diverged`. So is one that ends with a training, validation or test
-    loss that is not finite or above `train.diverged_above` times the training loss of always predicting the
-    mean training target (for an objective, the value at its start). An exception raised by a component is
-    not caught, nor one raised by `beat`.
+    NaN or infinite stops there and is `diverged`. So is one whose optimizer's state is no longer finite, with
+    the reason in `error`, and one that ends with a training, validation or test loss that is not finite or
+    above `train.diverged_above` times the training loss of always predicting the mean training target (for an
+    objective, the value at its start). An exception raised by a component is not caught, nor one raised by
+    `beat`.
     """
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -215,21 +216,30 @@ class _Run:
         self.history.add(t, trials, columns)
         sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
         reasons = self.stopping.reasons(trials, columns)
+        overflowed = {row: why for run in self.stack.optimizers for row, why in run.stuck().items()}
+        sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
         for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
-            self.close(closing, t, watched)
+            self.close(closing, t, watched, overflowed)
         if t < steps and 0 < self.active.mean() <= 0.5:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
             self.evaluator = self.problem.evaluator(self.stack)
 
-    def close(self, closing: dict[int, tuple[Status, str]], t: int, watched: dict[str, Array]) -> None:
+    def close(
+        self,
+        closing: dict[int, tuple[Status, str]],
+        t: int,
+        watched: dict[str, Array],
+        overflowed: Mapping[int, str],
+    ) -> None:
         """Write the results of the trials at these rows of the stack and leave them out from here on.
 
         watched: what metrics that look inside have just found.
+        overflowed: by row, why its optimizer is stuck.
         """
         asked = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
         splits = [split for split in asked if self.evaluator.has(split)]
@@ -259,6 +269,7 @@ class _Run:
                 curves=curves[i],
                 steps_done=t,
                 stopped=stopped,
+                error=overflowed.get(rows[i], ""),
                 moments=tuple(self.moments.get(indices[i], ())),
             )
         self.map(rows)

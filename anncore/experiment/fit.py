@@ -107,11 +107,27 @@ class NetworkFit(Fit):
         dataset, network, loss = choices["dataset"], choices["network"], choices["loss"]
         self.check_loss(dataset, network, loss.entry)
         task = self.maker.shapes(dataset).task
+        part = self.maker.network(network, choices.get("activation"), loss.entry, task)
+        self._check_units(dataset, network, loss.entry, part)
         return {
             "dataset": self.maker.plain(dataset),
-            "network": self.maker.network(network, choices.get("activation"), loss.entry, task),
+            "network": part,
             "loss": self.maker.loss(loss, task),
         }
+
+    def _check_units(self, dataset: Choice, network: Choice, loss: Entry, part: Part) -> None:
+        """Refuse layers whose number of units an activation cannot give, such as an odd one for pairs."""
+        fields = references(_class(network.entry)).items()
+        names = [one.name for key, field in fields if field.kind == "activation" for one in part.refs[key]]
+        if all(self.registry.get("activation", name).cls.multiple == 1 for name in names):
+            return
+        shapes = self.maker.shapes(dataset)
+        outputs = shapes.outputs * self.maker.loss_component(loss, shapes.task).cls.outputs_per_target
+        try:
+            network_specs(part, self.registry, shapes.inputs, outputs)
+        except ComponentError as error:
+            label = network.entry.label
+            raise ExperimentError(f"{self.experiment.file}: [network.{label}] {error}") from error
 
     def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Refuse a loss that cannot train the task, and a network that cannot take the data."""

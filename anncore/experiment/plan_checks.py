@@ -67,6 +67,7 @@ class PlanChecker:
                 (("problem", *problem), self._check_problem),
                 (("optimizer", combo.entries["optimizer"].label), self._check_optimizer),
                 (("initializer", *start), self._check_initializer),
+                (("units", *problem, _label(combo, "activation")), self._check_units),
             ):
                 if ("problem", *problem) in failed or labels in failed:
                     continue
@@ -142,6 +143,14 @@ class PlanChecker:
             )
         if kinds.overrides(initializer.component.cls, kinds.Initializer.draw):
             self._check_draws(combo)
+        return True
+
+    def _check_units(self, combo: Combo) -> bool:
+        """Refuse an activation that cannot give a layer's number of units; return True."""
+        activation = combo.entries.get("activation")
+        if activation is not None and activation.component and activation.component.cls.multiple > 1:
+            for choices, _ in islice(combo.options_of((*UNTUNED, "loss", "activation")), MOST_BUILT):
+                self.fit.parts({choice.entry.kind: choice for choice in choices})
         return True
 
     def _check_draws(self, combo: Combo) -> None:
@@ -304,3 +313,8 @@ def _inside(entry: Entry) -> Iterator[Registered]:
     """Yield the component of an entry and all that it may refer to."""
     for components in entry.reachable.values():
         yield from components
+
+
+def _label(combo: Combo, kind: str) -> str:
+    entry = combo.entries.get(kind)
+    return entry.label if entry is not None else ""

@@ -65,7 +65,11 @@ def _units(component: Any, units: int) -> int:
 def _inputs(
     subject: Subject, rng: np.random.Generator, trials: int, n: int, units: int, scale: float = 3
 ) -> dict[str, Array]:
-    """Return z, the gradient from the next layer, and numbers for weights and noise."""
+    """Return z, the gradient from the next layer, and numbers for weights and noise.
+
+    units: multiplied by the number of which the units must be a multiple.
+    """
+    units = units * subject.cls.multiple
     built = [subject.build(variant) for variant in subject.variants()]
     inputs = {
         "z": rng.normal(scale=scale, size=(trials, n, _units(built[0], units))),
@@ -302,17 +306,17 @@ def learns(subject: Subject) -> int:
         component = subject.stack(subject.rows(variant, 3), "float64")
         for units in WIDTHS:
             inputs = _inputs(subject, np.random.default_rng(8), 3, 4, units)
-            specs = component.specs(units)
+            specs = component.specs(units * component.multiple)
             names = [spec.name for spec in specs]
             must(specs, f"{variant.label}: it has no weights; derive it from anncore.Activation")
             must(len(set(names)) == len(names), f"{variant.label}: two weights share a name in {names}")
             grads = _use(component, inputs).grads
-            weights = _weights(component, inputs["numbers"], units)
+            weights = _weights(component, inputs["numbers"], units * component.multiple)
             for name, value in weights.items():
                 slope = np.empty(value.shape)
                 for place, difference in slopes(partial(_moved, component, inputs, weights, name), value):
                     slope[place] = difference
-                factors = {"N": inputs["z"].shape[1], "D": units}
+                factors = {"N": inputs["z"].shape[1], "D": units * component.multiple}
                 gradients = Gradients(grads[name], slope, value, name, factors)
                 message = f"{variant.label}: the gradient of {name}"
                 must_agree(gradients, message, rtol=1e-5, atol=1e-7)
@@ -349,10 +353,11 @@ def width(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         for units in WIDTHS:
-            given = component.width(units)
+            wide = units * component.multiple
+            given = component.width(wide)
             must(
                 isinstance(given, int) and given > 0,
-                f"{variant.label}: width({units}) must be a positive whole number, got {given!r}",
+                f"{variant.label}: width({wide}) must be a positive whole number, got {given!r}",
             )
             _use(component, _inputs(subject, np.random.default_rng(10), 2, 3, units))
             count += 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sameness import as_bytes, by_key
-from trial_factory import make_trial, mixture
+from trial_factory import make_objective_trial, make_trial, mixture
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.loading import load_registry
@@ -389,3 +389,27 @@ def annx_optimizers():
     assert plain.curves == half.curves
     with pytest.raises(ComponentError, match=r"rateless has no learning rate lr, so schedule cosine"):
         train_stack([make_trial(registry, optimizer="rateless", schedule="cosine")], registry)
+
+
+@pytest.mark.parametrize("name", ["adam", "adagrad", "yogi", "sgd"])
+def test_an_optimizer_whose_squares_overflow_has_diverged_and_says_why(registry: Registry, name: str) -> None:
+    # A slope of 1e25 has a square of 1e50, which float32 ends before: Adam stands still from then on.
+    options: dict[str, Any] = {"objective": ("quadratic", {"condition": 1e25}), "steps": 4, "eval_every": 2}
+    trials = [
+        make_objective_trial(registry, optimizer=(name, {"lr": 1e-30}), dtype=dtype, **options)
+        for dtype in ("float32", "float64")
+    ]
+    narrow, wide = (train_stack([trial], registry)[0] for trial in trials)
+    assert (wide.status, wide.error) == ("ok", "")
+    if name == "sgd":
+        assert (narrow.status, narrow.error) == ("ok", "")
+        return
+    assert (narrow.status, narrow.steps_done) == ("diverged", 2)
+    assert narrow.error.startswith(f"the state of {name} is not finite: gradients, or their squares, left")
+    assert "float32" in narrow.error
+    sound = make_objective_trial(
+        registry, optimizer=(name, {"lr": 1e-30}), dtype="float32", steps=4, eval_every=2
+    )
+    both = train_stack([trials[0], sound], registry)
+    assert [result.status for result in both] == ["diverged", "ok"]
+    assert both[1] == train_stack([sound], registry)[0]._replace(train_seconds=both[1].train_seconds)

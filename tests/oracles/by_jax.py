@@ -426,6 +426,45 @@ ROWS = [
         )
         for most, least, problem in ((1e-3, 0.0, "valley"), (1.0, -1.0, "tilted"))
     ),
+    optimizer("acprop", lambda o, lr: o.contrib.acprop(lr)),
+    optimizer(
+        "acprop",
+        lambda o, lr: o.contrib.acprop(lr, b1=0.7, b2=0.9, eps=1e-4, eps_root=1e-4, weight_decay=0.2),
+        "wide",
+        beta1=0.7,
+        beta2=0.9,
+        eps=1e-4,
+        weight_decay=0.2,
+    ),
+    *(
+        optax(
+            "optimizer",
+            "cocob",
+            lambda o, lr, alpha=alpha: o.contrib.cocob(alpha=alpha),
+            {"preset": "optax", "alpha": alpha},
+            inputs,
+            problem=problem,
+            halves=False,  # schedules do not act on it
+        )
+        for alpha, inputs, problem in ((100.0, "", "given"), (3.0, "wide", "given"))
+    ),
+    *(
+        optax(
+            "optimizer",
+            "momo",
+            lambda o, lr, on=problem, values=values, ours=ours: Valued(
+                o, o.contrib.momo(lr, lower_bound=ours.get("least", 0.0), **values), on
+            ),
+            {"preset": "optax", **ours},
+            problem=problem,
+        )
+        for problem, values, ours in (
+            ("valley", {}, {"lr": 1e-3}),
+            ("tilted", {"beta": 0.5}, {"lr": 1.0, "beta": 0.5, "least": -1.0}),
+            ("tilted", {"adapt_lower_bound": True}, {"lr": 1.0, "adapt": True}),
+            ("tilted", {"adapt_lower_bound": True}, {"lr": 1.0, "adapt": True, "least": -5.0}),
+        )
+    ),
     *(
         optax(
             "optimizer",

@@ -47,6 +47,27 @@ ROWS = [
     metric("f1", "multiclass", lambda m, y, p: m.f1_score(_classes(y), _classes(p), average="macro")),
     metric("roc_auc", "binary", lambda m, y, p: m.roc_auc_score(y, p)),
     metric("roc_auc", "multiclass", lambda m, y, p: m.roc_auc_score(_classes(y), p, multi_class="ovr")),
+    metric(
+        "roc_auc",
+        "multiclass",
+        lambda m, y, p: m.roc_auc_score(_classes(y), p, multi_class="ovo"),
+        average="pairs",
+    ),
+    *(
+        metric(
+            "roc_auc",
+            "multiclass",
+            lambda m, y, p, average=average: m.roc_auc_score(y, p, average=average),
+            average=average,
+        )
+        for average in ("weighted", "micro")
+    ),
+    *(
+        metric(
+            "roc_auc", "binary", lambda m, y, p, most=most: m.roc_auc_score(y, p, max_fpr=most), max_fpr=most
+        )
+        for most in (0.05, 0.3, 0.75)
+    ),
     metric("average_precision", "binary", lambda m, y, p: m.average_precision_score(y, p)),
     metric("average_precision", "multiclass", lambda m, y, p: m.average_precision_score(_classes(y), p)),
     metric("mcc", "binary", lambda m, y, p: m.matthews_corrcoef(y, p > 0.5)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from oracles import networks_in_torch as nets, objectives_in_torch
+from oracles.optimizers_in_torch import ExactMARS, Preconditioned, SummedAdEMAMix, Within, Written
 from oracles.rows import (
     CHANGES,
     FAN_IN,
@@ -18,7 +19,6 @@ from oracles.rows import (
     SCORES,
     SEEN,
     UPDATES,
-    UPSTREAM,
     Row,
     a_pass,
     drawn,
@@ -26,6 +26,7 @@ from oracles.rows import (
     halved,
     own,
     points,
+    upstream_of,
     z_of,
 )
 
@@ -35,12 +36,21 @@ SAMPLING = "random draws, compared by their spread and quantiles"
 NORM32 = "pytorch-optimizer takes the norm in float32"
 
 TINY = "pytorch-optimizer adds 1e-15 under the root"
+MOMENTS32 = "pytorch-optimizer keeps its moments in float32"
+SOLVED32 = "pytorch-optimizer solves for its factors in float32"
 SHARES32 = "pytorch-optimizer keeps the shares of its running means in float32"
 
 WEIGHTS = (0.5, 1.0, 4.0)
 
 torch = partial(Row, "torch")
 po = partial(Row, "pytorch-optimizer")
+
+
+def torch_module() -> Any:
+    """Return PyTorch, once it is needed."""
+    import torch
+
+    return torch
 
 
 def optimizer(name: str, theirs: Any, **values: Any) -> Row:
@@ -206,23 +216,6 @@ class Extragradient:
             for parameter, place in zip(parameters, before, strict=True):
                 parameter.copy_(place)
         self._sgd.step()
-
-
-class Written:
-    """An optimizer of one parameter that PyTorch does not have, written in its tensors."""
-
-    def __init__(self, torch: Any, parameters: Any, lr: float) -> None:
-        (self._parameter,) = parameters
-        self._torch, self.param_groups = torch, [{"lr": lr}]
-
-    def step(self, closure: Any) -> None:
-        """Make a step."""
-        with self._torch.no_grad():
-            self._parameter.copy_(self.moved(self._parameter.detach().clone(), self._parameter.grad.clone()))
-
-    def moved(self, x: Any, g: Any) -> Any:
-        """Return the next parameter."""
-        raise NotImplementedError
 
 
 class BarzilaiBorwein(Written):
@@ -645,6 +638,121 @@ ROWS = [
     ),
     optimizer("adam", lambda t, p: t.optim.Adam(p, eps=0), eps=0.0),
     optimizer("adamw", lambda t, p: t.optim.AdamW(p, eps=0), eps=0.0),
+    optimizer("amsgrad", lambda t, p: t.optim.Adam(p, amsgrad=True, eps=0), eps=0.0),
+    optimizer("nadam", lambda t, p: t.optim.NAdam(p, eps=0), eps=0.0),
+    optimizer("radam", lambda t, p: t.optim.RAdam(p, eps=0), eps=0.0),
+    *(
+        po(
+            "optimizer",
+            "adam_mini",
+            lambda o, p, name=name, heads=heads: Within(
+                torch_module(),
+                p,
+                name,
+                lambda model: o.AdamMini(model, lr=0.01, weight_decay=0.1, num_embeds=heads, num_heads=heads),
+            ),
+            {"lr": 0.01, "weight_decay": 0.1, "blocks": blocks},
+            inputs,
+            rtol=1e-5,
+            why=MOMENTS32,
+        )
+        for name, heads, blocks, inputs in (
+            ("dense", 3, "arrays", "wide"),
+            ("q_proj", 3, "units", "wide"),  # blocks of heads that are as long as a unit has weights
+            ("q_proj", 4, "units", "tall"),
+        )
+    ),
+    *(
+        po(
+            "optimizer",
+            "stable_adamw",
+            lambda o, p, values=values: o.StableAdamW(p, **values),
+            {"preset": "pytorch_optimizer", **ours},
+            inputs,
+        )
+        for values, ours, inputs in (
+            ({}, {}, "wide"),
+            (
+                {"betas": (0.5, 0.9), "weight_decay": 0.2},
+                {"beta1": 0.5, "beta2": 0.9, "weight_decay": 0.2},
+                "",
+            ),
+            (
+                {"eps": 0.1, "weight_decay": 0.2, "weight_decouple": False},
+                {"eps": 0.1, "weight_decay": 0.2, "decay_mode": "coupled"},
+                "tall",
+            ),
+        )
+    ),
+    torch(
+        "optimizer",
+        "simplified_ademamix",
+        lambda t, p: SummedAdEMAMix(t, p, 1e-4, 0.0, 0.99, 0.95),
+        {"preset": "authors"},
+    ),
+    torch(
+        "optimizer",
+        "simplified_ademamix",
+        lambda t, p: SummedAdEMAMix(t, p, 1e-3, 5.0, 0.9, 0.99),
+        {"lr": 1e-3, "alpha": 5.0, "beta1": 0.9, "beta2": 0.99},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "simplified_ademamix",
+        # Its factor √(1 - beta2ᵗ), which divides where it should multiply, is 1 here.
+        lambda o, p: o.SimplifiedAdEMAMix(p, betas=(0.9, 0.0), alpha=3.0, weight_decay=0.2),
+        {"form": "mean", "beta1": 0.9, "beta2": 0.0, "alpha": 3.0, "weight_decay": 0.2},
+    ),
+    po(
+        "optimizer",
+        "simplified_ademamix",
+        lambda o, p: o.SimplifiedAdEMAMix(p, betas=(0.99, 0.0), alpha=1.0, beta1_warmup=40, min_beta1=0.5),
+        {"form": "mean", "beta2": 0.0, "alpha": 1.0, "warmup": 40, "beta_start": 0.5},
+        rtol=1e-7,
+        why="pytorch-optimizer adds 1e-8 to the betas between which it warms up",
+    ),
+    *(
+        torch(
+            "optimizer",
+            "mars_exact",
+            lambda t, p, lr=lr, gamma=gamma, form=form: ExactMARS(t, p, lr, gamma, lion=form == "lion"),
+            {"lr": lr, "gamma": gamma, "form": form},
+            inputs,
+            problem="tilted",
+        )
+        for lr, gamma, form, inputs in (
+            (3e-3, 0.025, "adamw", ""),
+            (0.05, 0.3, "adamw", "wide"),
+            (0.01, 0.3, "lion", "tall"),
+        )
+    ),
+    *(
+        po(
+            "optimizer",
+            "psgd_kron",
+            lambda o, p, values=values: Preconditioned(
+                torch_module(),
+                o.Kron(
+                    p,
+                    pre_conditioner_update_probability=1.0,
+                    balance_prob=0.0,
+                    precondition_dtype=torch_module().float64,
+                    **values,
+                ),
+            ),
+            {"preset": "pytorch_optimizer", **ours},
+            inputs,
+            rtol=1e-5,
+            atol=1e-7,
+            why=SOLVED32,
+        )
+        for inputs, values, ours in (
+            ("wide", {}, {}),
+            ("tall", {"momentum": 0.5, "weight_decay": 0.2}, {"momentum": 0.5, "weight_decay": 0.2}),
+            ("wide", {"lr": 0.01, "max_size_triangular": 3}, {"lr": 0.01, "max_dim": 3}),
+        )
+    ),
     *(
         torch(
             "optimizer",
@@ -1300,6 +1408,7 @@ ROWS = [
     activation("reglu", lambda F, z: F.relu(z[:, :3]) * z[:, 3:]),
     activation("geglu", lambda F, z: F.gelu(z[:, :3]) * z[:, 3:]),
     activation("geglu", lambda F, z: F.gelu(z[:, :3], approximate="tanh") * z[:, 3:], approximate="tanh"),
+    activation("crelu", lambda F, z: F.relu(z.new_tensor([[[1.0], [-1.0]]]) * z[:, None]).flatten(1)),
     activation("maxout", lambda F, z: z.reshape(len(z), 2, 3).amax(1)),
     activation("rational", _rational),
     objective("rosenbrock", _valley),
@@ -1923,7 +2032,7 @@ def _activation(row: Row) -> Any:
     z = torch.tensor(z_of(row), requires_grad=True)
     weights = [torch.tensor(start[0], requires_grad=True) for start in own(row).values()]
     a = row.theirs(torch.nn.functional, z, *weights)
-    a.backward(torch.tensor(UPSTREAM))
+    a.backward(torch.tensor(upstream_of(row)))
     figures = [a.detach(), *(tensor.grad for tensor in (z, *weights))]
     return np.concatenate([tensor.numpy().ravel() for tensor in figures])
 

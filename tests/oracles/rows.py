@@ -207,7 +207,14 @@ def _optimizer(component: Any, row: Row) -> Any:
 
 def z_of(row: Row) -> Array:
     """Return an activation's pre-activations, (14, D)."""
-    return WIDE_Z if gates(REGISTRY.get("activation", row.name).cls) else Z
+    cls = REGISTRY.get("activation", row.name).cls
+    return WIDE_Z if gates(cls) and cls.multiple == 1 else Z
+
+
+def upstream_of(row: Row) -> Array:
+    """Return the gradient from the next layer, (14, units)."""
+    pairs = REGISTRY.get("activation", row.name).cls.multiple
+    return UPSTREAM if pairs == 1 else spread(42 * pairs, -2, 2, turn=1).reshape(14, 3 * pairs)
 
 
 def own(row: Row) -> dict[str, Array]:
@@ -220,7 +227,7 @@ def own(row: Row) -> dict[str, Array]:
 def _activation(component: Any, row: Row) -> Any:
     z, grad, weights = (
         z_of(row)[None],
-        UPSTREAM[None],
+        upstream_of(row)[None],
         {name: weight[None] for name, weight in own(row).items()},
     )
     if component.random:  # as in evaluation

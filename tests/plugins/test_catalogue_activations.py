@@ -67,6 +67,7 @@ BY_HAND: list[tuple[str, dict[str, Any], list[float], list[float]]] = [
     ("sparsemax", {}, [7, 7], [0.5, 0.5]),
     ("reglu", {}, [2, -2, 3, 3], [6, 0]),
     ("geglu", {}, [1, 3], [3 * 0.8413447460685429]),  # Φ(1)
+    ("crelu", {}, [1, -2], [1, 0, 0, 2]),
     ("maxout", {}, [1, -2, 0, 5], [1, 5]),  # units 1 and 2 of the first piece, then of the second
     ("maxout", {"pieces": 4}, [1, -2, 0, 5], [5]),
     ("maxout", {"pieces": 1}, [1, -2], [1, -2]),

@@ -95,23 +95,48 @@ def test_identity_of_any_shape() -> None:
     np.testing.assert_array_equal(sample("identity", (2, 3)), [[1, 0, 0], [0, 1, 0]])
 
 
-KERNELS = [
-    (1, 0),
-    (4, 0),
-    (9, 4),
-    (25, 12),
-]  # places, and the one that the network's padding puts in the middle
+# The lengths of a kernel, and which place the network's padding puts in the middle
+KERNELS: list[tuple[tuple[int, ...], int]] = [
+    ((1,), 0),
+    ((2, 2), 0),
+    ((3, 3), 4),
+    ((5, 5), 12),
+    ((4,), 1),
+    ((9,), 4),
+    ((1, 4), 1),
+    ((3, 5), 7),
+]
 
 
-@pytest.mark.parametrize(("places", "centre"), KERNELS)
+@pytest.mark.parametrize(("kernel", "centre"), KERNELS, ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_kernels_are_zero_but_at_their_centre(places: int, centre: int, channels: int) -> None:
-    shape, filters = (places * channels, 5), 5
+def test_kernels_are_zero_but_at_their_centre(kernel: tuple[int, ...], centre: int, channels: int) -> None:
+    places, filters = math.prod(kernel), 5
+    rows = places * channels
+    spec = WeightSpec("W", (rows, filters), rows, places * filters, kernel=kernel)
     for name in ("identity", "delta_orthogonal"):
-        drawn = made(name).sample(np.random.default_rng(1), shape, places * channels, places * filters)
-        kernel = drawn.reshape(places, channels, filters)
-        assert not np.delete(kernel, centre, axis=0).any()
-        np.testing.assert_allclose(kernel[centre] @ kernel[centre].T, np.eye(channels), atol=1e-14)
+        drawn = made(name).draw(np.random.default_rng(1), [spec])["W"].reshape(places, channels, filters)
+        assert not np.delete(drawn, centre, axis=0).any()
+        np.testing.assert_allclose(drawn[centre] @ drawn[centre].T, np.eye(channels), atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["identity", "delta_orthogonal"])
+def test_a_matrix_is_a_kernel_only_where_the_network_says_so(name: str) -> None:
+    dense = WeightSpec(
+        "W", (9, 5), 9, 45
+    )  # as many rows and ways out as a kernel of 3 x 3 with 5 filters has
+    drawn = made(name).draw(np.random.default_rng(1), [dense])["W"]
+    np.testing.assert_allclose(drawn.T @ drawn, np.eye(5), atol=1e-14)
+    with pytest.raises(ComponentError, match="W is a kernel of 2 x 2 places, but its 9 rows are no multiple"):
+        made(name).draw(np.random.default_rng(1), [dense._replace(kernel=(2, 2))])
+
+
+def test_a_cnn_on_a_line_begins_by_passing_on_the_curve() -> None:
+    cnn = build(
+        REGISTRY.get("network", "cnn").cls, filters=2, kernel=4, layout="line", activation=(build(RELU),)
+    )
+    drawn = made("identity").draw(np.random.default_rng(0), cnn.specs(64, 10))
+    np.testing.assert_array_equal(np.flatnonzero(drawn["W"]), [2])  # row 1 of 4, filter 0 of 2
 
 
 def test_a_cnn_with_a_dirac_kernel_begins_by_passing_on_the_image() -> None:

@@ -89,6 +89,10 @@ SAME: list[tuple[str, dict[str, Any], str, dict[str, Any], Array]] = [
         {"beta1": 0.95, "beta2": 0.99, "lr": 3e-3, "eps_mode": "hat"},
         GRADS,
     ),
+    ("adam_mini", {}, "adamw", {"weight_decay": 0.0}, GRADS),  # every unit has one weight here
+    ("stable_adamw", {}, "adamw", {"beta2": 0.99, "weight_decay": 0.01}, np.tile(GRADS[0], (25, 1))),
+    ("simplified_ademamix", {"lr": 1e-3}, "simplified_ademamix", {"form": "mean", "lr": 0.1}, GRADS),
+    ("psgd_kron", {"rate": 1e-13, "momentum": 0.0, "lr": 0.1}, "sgd", {"lr": 0.1}, GRADS),
     ("ftrl", {"beta": 0.0}, "adagrad", {"lr": 0.1, "eps": 1e-30}, GRADS),
     ("ftrl", {"beta": 0.0, "start": "zero"}, "ftrl", {"beta": 0.0}, GRADS),
     ("fista", {"strength": 0.0, "momentum": "none"}, "sgd", {}, GRADS),
@@ -179,6 +183,104 @@ def test_ftrl_keeps_what_it_is_given_until_a_gradient_comes() -> None:
     for values in ({}, {"l1": 0.3, "l2": 0.2}, {"beta": 0.0}, {"initial": 0.1, "power": 0.7}):
         visited, _ = walk(made("ftrl", **values), [np.zeros(6)], START)
         np.testing.assert_allclose(visited[0], START, rtol=1e-14)
+
+
+def test_acprop_by_hand() -> None:
+    # β = (1/2, 3/4): s = 1/4, then 3/16; /(1 - β₂ᵗ⁻¹): 1, 3/7
+    visited, _ = walk(made("acprop", lr=0.1, beta1=0.5, beta2=0.75), [[2], [1], [4]], [1.0])
+    assert visited[:, 0] == pytest.approx([0.8, 0.7, 0.7 - 0.4 * math.sqrt(7 / 3)], rel=1e-12)
+
+
+def test_cocob_by_hand() -> None:
+    # L = 3, G = 3, 4, 6, C = -3, -2, -4, R = 0, 0, 1/3; 4 L is above G + L
+    visited, _ = walk(made("cocob", alpha=4.0), [[3], [-1], [2]], [1.0])
+    assert visited[:, 0] == pytest.approx([1 - 1 / 4, 1 - 2 / 12, 1 - 4 / 36 * (3 + 1 / 3)], rel=1e-12)
+
+
+def test_cocob_is_the_same_in_every_unit_of_the_loss() -> None:
+    one, _ = walk(made("cocob"), GRADS, START)
+    for unit in (1e-6, 1e150):
+        np.testing.assert_allclose(walk(made("cocob", eps=1e-300), GRADS * unit, START)[0], one, rtol=1e-5)
+
+
+def test_adam_mini_by_hand() -> None:
+    # Blocks are columns, with root mean squares 5 and 2; as one array √(58 / 4)
+    sizes: dict[str, Any] = {"lr": 1.0, "beta1": 0.0, "beta2": 0.0, "eps": 1e-30}
+    visited, _ = walk(made("adam_mini", **sizes), [[1, 2, 7, 2]], np.zeros(4), specs_of((2, 2)))
+    np.testing.assert_allclose(visited[0], [-1 / 5, -1, -7 / 5, -1], rtol=1e-14)
+    whole, _ = walk(
+        made("adam_mini", blocks="arrays", **sizes), [[1, 2, 7, 2]], np.zeros(4), specs_of((2, 2))
+    )
+    np.testing.assert_allclose(whole[0], -np.array([1, 2, 7, 2]) / math.sqrt(58 / 4), rtol=1e-14)
+    bias, _ = walk(made("adam_mini", **sizes), [[3, 4]], np.zeros(2), specs_of((1, 2), roles="b"))
+    np.testing.assert_allclose(bias[0], -np.array([3, 4]) / math.sqrt(25 / 2), rtol=1e-14)
+
+
+def test_stable_adamw_does_not_lengthen_its_step_for_a_spike() -> None:
+    # β₂ = 3/4: v = 1, 67/7 and RMS = 1, 4 / √(67/7): the step of a gradient four times as long is lr too
+    values: dict[str, Any] = {"lr": 0.1, "beta1": 0.0, "beta2": 0.75, "eps": 1e-30, "weight_decay": 0.0}
+    visited, _ = walk(made("stable_adamw", **values), [[1], [4]], [1.0])
+    assert visited[:, 0] == pytest.approx([0.9, 0.8], rel=1e-14)
+
+
+def test_simplified_ademamix_by_hand() -> None:
+    # β = (1/2, 0), α = 1: m = 2, 5; steps (2 + 2) / 2 and (5 + 4) / 4
+    values: dict[str, Any] = {"lr": 0.1, "beta1": 0.5, "beta2": 0.0, "alpha": 1.0, "eps": 1e-30}
+    visited, _ = walk(made("simplified_ademamix", **values), [[2], [4]], [1.0])
+    assert visited[:, 0] == pytest.approx([0.8, 0.575], rel=1e-14)
+
+
+def test_momo_by_hand() -> None:
+    # L = θ²/2 at 2, β = 1/2: h = 2, ‖m‖² = 4; then m = 3/2, f = 5/4, c = 5/2, h = 1/4
+    slope, loss = bowl(np.ones((1, 1, 1)))
+    visited, _ = walk(made("momo", beta=0.5), slope, [2.0], loss=loss)
+    assert visited[:2, 0] == pytest.approx([1, 1 - 1.5 / 9], rel=1e-14)
+
+
+def test_momo_without_momentum_is_polyaks_step() -> None:
+    slope, loss = bowl(np.array([[[1.0, 4.0]]]))
+    for least, most in ((0.0, 1.0), (0.3, 0.05)):
+        one, _ = walk(made("momo", beta=0.0, lr=most, least=least), slope, [3.0, 1.0], loss=loss)
+        other, _ = walk(made("polyak", most=most, least=least), slope, [3.0, 1.0], loss=loss)
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["adamw", "lion"])
+def test_exact_mars_without_correction_is_mars(form: str) -> None:
+    slope, loss = bowl(np.array([[[1.0, 4.0]]]))
+    one, _ = walk(made("mars_exact", gamma=0.0, form=form), slope, [3.0, 1.0], loss=loss)
+    other, _ = walk(made("mars", gamma=0.0, form=form, where="all"), slope, [3.0, 1.0], loss=loss)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_psgd_makes_steps_of_one_size_of_gradients_of_several() -> None:
+    scales = np.array([1, 1e-2, 1e-3, 1, 1e-2, 1e-3])
+    grads = np.random.default_rng(3).normal(size=(600, 6)) * scales
+    psgd = made("psgd_kron", momentum=0.0, lr=1e-6, rate=0.5)
+    visited, _ = walk(psgd, grads, np.zeros(6), specs_of((2, 3)))
+    steps = np.diff(visited, axis=0)[-200:] / 1e-6
+    sizes = np.sqrt((steps**2).mean(axis=0))
+    assert sizes.max() / sizes.min() < 3  # of gradients it is 1000
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_psgd_bears_a_unit_without_a_gradient(dtype: str) -> None:
+    grads = np.random.default_rng(3).normal(size=(1500, 1, 2, 3)).astype(dtype)
+    grads[:, :, :, 1] = 0
+    psgd = fit(made("psgd_kron", rate=0.5), specs_of((2, 3)))
+    weight = np.zeros((1, 1, 6), dtype)
+    state = psgd.init(weight)
+    for t, grad in enumerate(grads, start=1):
+        change, state = psgd.step(weight, grad.reshape(1, 1, 6), state, t)
+        weight = weight + change
+        assert np.isfinite(weight).all()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "amsgrad", "nadam", "radam"])
+def test_without_eps_a_weight_without_gradients_stays(name: str) -> None:
+    visited, _ = walk(made(name, eps=0.0, weight_decay=0.0), [[1, 0]] * 9, [0.0, 3.0])
+    assert (visited[:, 1] == 3).all()
+    assert (np.diff(visited[:, 0]) < 0).all()
 
 
 def test_mars_by_hand() -> None:

@@ -19,6 +19,8 @@ class WeightSpec(NamedTuple):
     it starts at `initial` and the network writes it (running statistics, masks).
     initial: a number, or (T, 1, 1) where it is a hyperparameter.
     place: where in the network it stands; optimizers may treat "hidden" matrices differently.
+    kernel: of a convolution's weight the lengths of its kernel, (3, 3) or (5,): its rows are then the places
+    of the kernel, row by row, each with all input channels.
     """
 
     name: str
@@ -28,6 +30,7 @@ class WeightSpec(NamedTuple):
     role: Literal["weight", "bias", "gain", "state"] = "weight"
     initial: Hyper = 0.0
     place: Literal["input", "hidden", "output", ""] = ""
+    kernel: tuple[int, ...] = ()
 
 
 Weights = Mapping[str, Array]
@@ -48,6 +51,9 @@ class AnyActivation(Component):
 
     random: ClassVar[bool] = False
     """Whether it draws random numbers in training: see `RandomActivation`."""
+
+    multiple: ClassVar[int] = 1
+    """Its units come in multiples of this number; a layer of another number of units is refused."""
 
     def width(self, units: int) -> int:
         """Return the number of pre-activations for this number of units; a gate needs several for each."""

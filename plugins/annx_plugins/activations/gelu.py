@@ -21,6 +21,9 @@ class GELU(Activation):
         f(z)  = z (1 + tanh(√(2/π) (z + 0.044715 z³))) / 2         approximate "tanh"
         f'(z) = Φ(z) + z φ(z),  φ(z) = exp(-z²/2) / √(2π), or the second line's own
 
+    Choose it in transformers, where it is the usual one. `silu` has a similar curve and costs less;
+    `relu` is its sharp form.
+
     Domain: z real. Range: [-0.17, ∞). The two forms differ by at most 4.8e-4. f is not monotonic: it falls up
     to z = -0.752 and then rises.
 

@@ -18,6 +18,9 @@ class GLU(Activation):
 
     A layer of D units needs 2 D pre-activations.
 
+    Choose it where a unit should be able to close itself for some inputs. `swiglu`, `geglu` and `reglu` have
+    other gates, which do better in transformers; `maxout` also takes several pre-activations for a unit.
+
     Domain: z real. Range: (-∞, ∞). Shapes: z (T, N, 2 D), u its first D columns, v the last; result
     (T, N, D).
 

@@ -13,6 +13,9 @@ class Identity(Activation):
         f(z)  = z
         f'(z) = 1
 
+    Choose it as the output of a regression, or in hidden layers to see what a network can do without any
+    bend: it is then a linear model.
+
     Domain: z real. Range: (-∞, ∞). As an output activation it leaves a regression unbounded; between
     hidden layers it makes two layers equal to one linear map.
 

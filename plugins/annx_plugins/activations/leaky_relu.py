@@ -16,6 +16,9 @@ class LeakyReLU(Activation):
         f(z)  = z  where z > 0,  slope z  elsewhere
         f'(z) = 1  where z > 0,  slope    elsewhere
 
+    Choose it where units of `relu` die: a unit with negative z keeps a small slope. `prelu` learns that
+    slope.
+
     Domain: z real, slope in [0, 1]. Range: (-∞, ∞). Not differentiable at 0: the sub-gradient there is
     slope, as in PyTorch; in JAX it is 1.
 

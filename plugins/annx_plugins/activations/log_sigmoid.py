@@ -18,6 +18,9 @@ class LogSigmoid(Activation):
     For outputs that are logarithms of probabilities: it stays exact where σ(z) rounds to 0. It is softplus
     turned by half a turn, -softplus(-z).
 
+    Choose it as an output where the loss takes log-probabilities. In hidden layers it is `softplus` mirrored
+    at the origin.
+
     Domain: z real. Range: (-∞, 0); floating point reaches 0.
 
     Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 3.10, on the properties of the logistic

@@ -17,6 +17,9 @@ class LogSoftmax(Activation):
 
     For outputs that are logarithms of probabilities: it stays exact where a probability rounds to 0.
 
+    Choose it as an output where the loss takes log-probabilities; for a cross-entropy `softmax` is right,
+    because training joins the two without loss of digits.
+
     Domain: z real. Range: (-∞, 0]. Shapes: z (T, N, D), over D; exp(f(z)) sums to 1.
 
     Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs, with Relationships to

@@ -16,6 +16,9 @@ class Maxout(Activation):
     It learns its activation: ReLU, |z| and any convex function of straight pieces. A layer of D units needs
     pieces D pre-activations, so compare it with others at an equal number of weights.
 
+    Choose it to let the data shape the activation, or with dropout, for which it was made. `prelu` learns one
+    slope at the cost of one weight for a unit.
+
     Domain: z real, pieces a whole number from 1; 1 is the identity. Range: (-∞, ∞). Shapes: z (T, N, pieces
     D), the first D columns being every unit's first piece; result (T, N, D). Equal largest pieces share the
     gradient, as in PyTorch's amax.

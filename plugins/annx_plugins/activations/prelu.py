@@ -29,6 +29,9 @@ class PReLU(LearnedActivation):
     Every layer has its own slopes: one for each unit, or one for all if `shared` is true. They start at
     `init` and are trained like weights.
 
+    Choose it where the slope of `leaky_relu` is not to be tuned by hand; it adds weights, and they are
+    trained by the same optimizer.
+
     Domain: z real, init any real number. Range: (-∞, ∞). Not differentiable at 0: the sub-gradient
     there is slope, as in PyTorch.
 

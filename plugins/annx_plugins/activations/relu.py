@@ -16,6 +16,9 @@ class ReLU(Activation):
         f(z)  = max(z, 0)
         f'(z) = 1  where z > 0,  0  elsewhere
 
+    Choose it as the first one to try, and as the one to compare with: it is cheap, and its slope does not
+    fade. Units whose z is negative on all data learn nothing more; `leaky_relu`, `elu` and `gelu` avoid that.
+
     Domain: z real. Range: [0, ∞). Not differentiable at 0: the sub-gradient there is 0, as in PyTorch,
     Keras, JAX and Flux.
 

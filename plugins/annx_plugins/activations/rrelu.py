@@ -18,6 +18,9 @@ class RReLU(RandomActivation):
         slope ~ U(low, high)            in training, for each example and unit of each step
         slope = (low + high) / 2        in evaluation
 
+    Choose it where a network overfits: its noise acts like a mild dropout. `leaky_relu` has a fixed slope,
+    `prelu` a learned one.
+
     Domain: z real, low and high in [0, 1], low ≤ high. Range: (-∞, ∞). Not differentiable at 0: the
     sub-gradient there is slope, as in PyTorch.
 

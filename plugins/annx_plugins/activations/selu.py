@@ -19,6 +19,9 @@ class SELU(Activation):
         f'(z) = λ                       where z > 0,  f(z) + λ α        elsewhere
         λ = 1.0507009873554805,  α = 1.6732632423543773
 
+    Choose it for deep plain networks without normalization, with `lecun_normal` weights: signals then keep
+    mean 0 and variance 1 by themselves. `elu` has the same form without that scale.
+
     Domain: z real. Range: [-1.7581, ∞); floating point reaches the end. f' jumps at 0 from λ α to λ; at 0
     it is λ α, as in PyTorch and JAX. Mean 0 and variance 1 are a fixed point for weights of variance 1 /
     fan_in.

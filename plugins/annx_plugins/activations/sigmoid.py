@@ -15,6 +15,9 @@ class Sigmoid(Activation):
         f(z)  = 1 / (1 + exp(-z))
         f'(z) = f(z) (1 - f(z))
 
+    Choose it as the output for probabilities, or inside gates. In deep hidden layers its slope, at most 1/4,
+    lets gradients fade, and its mean is not 0; `tanh` lacks the second fault.
+
     Domain: z real. Range: (0, 1); floating point reaches the ends.
 
     Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323

@@ -19,6 +19,9 @@ class Sign(Activation):
     of patterns of ±1 is then the share of wrong bits. No gradient goes through it, so what lies below it
     learns nothing by back-propagation.
 
+    Choose it for networks that recall stored patterns; it has no slope, so gradients cannot train through it.
+    `tanh` is its smooth form.
+
     Domain: z real. Range: {-1, 0, 1}. Not differentiable at 0.
 
     McCulloch & Pitts, "A Logical Calculus of the Ideas Immanent in Nervous Activity", Bulletin of

@@ -17,6 +17,9 @@ class Softmax(Activation):
 
     Backward multiplies by the full Jacobian: ∂L/∂z = a ∘ (grad - Σⱼ gradⱼ aⱼ).
 
+    Choose it as the output for classes of which exactly one is right. `sparsemax` gives some of them exactly
+    0.
+
     Domain: z real. Range: (0, 1]; floating point reaches 0. The values of an example sum to 1.
     Shapes: z (T, N, D), the distribution over D; no function of one unit by itself, as the seed document's
     list of activations might suggest.

@@ -17,6 +17,8 @@ class Softmin(Activation):
 
     The softmax of -z, for outputs that are distances or costs: the nearest class is the likeliest.
 
+    Choose it where small scores are the good ones, as distances are; it is `softmax` of -z.
+
     Domain: z real. Range: (0, 1]; floating point reaches 0. Shapes: z (T, N, D), the distribution over D.
 
     Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs, with Relationships to

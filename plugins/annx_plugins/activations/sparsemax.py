@@ -19,6 +19,9 @@ class Sparsemax(Activation):
     softmax gives every class some probability, this gives exactly 0 to all that are far behind. Cross-entropy
     does not fit it, as the logarithm of 0 is not finite; the squared error does.
 
+    Choose it over `softmax` where most classes should get exactly 0, as in attention to a few places or with
+    several labels.
+
     Domain: z real. Range: [0, 1]. Shapes: z (T, N, D), the distribution over D. Where a number joins or
     leaves S, f is not differentiable; the sub-gradient is that of the smaller S.
 

@@ -18,6 +18,9 @@ class SquaredReLU(Activation):
     Smooth at 0, and it weighs strong inputs more. Found by a search for better transformers. It grows faster
     than its argument, so deep networks without normalization may diverge: tune the learning rate down.
 
+    Choose it in transformers, for which a search for better ones found it. Its slope is continuous but grows
+    without bound, so it needs smaller rates than `relu`.
+
     Domain: z real. Range: [0, ∞).
 
     So, Mańke, Liu, Dai, Shazeer & Le, "Primer: Searching for Efficient Transformers for Language Modeling",

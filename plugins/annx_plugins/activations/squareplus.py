@@ -18,6 +18,9 @@ class Squareplus(Activation):
     It resembles softplus, needs no exponential, and its slope falls as 1 / z² below 0 and not exponentially.
     b is the size of the bend: f(0) = √b / 2. b → 0 is ReLU.
 
+    Choose it in place of `softplus` where exponentials are slow or overflow: it is a smooth `relu` of a root
+    alone.
+
     Domain: z real, b > 0. Range: (0, ∞). b = 4 gives the slope's own slope at 0 the value 1/4, that of
     softplus; it is the default of Keras and JAX. The paper's 4 log² 2 has softplus's value at 0.
 

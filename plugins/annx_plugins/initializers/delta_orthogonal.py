@@ -1,12 +1,13 @@
 """Initializer: delta_orthogonal."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear
+from anncore import Array, ComponentError, Hyper, Initializer, WeightSpec, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class DeltaOrthogonal(Initializer):
     A convolution then begins as an orthogonal map at every pixel and keeps the length of signals, which let
     its authors train 10,000 layers. A dense layer has one place: there it is `orthogonal`, bit for bit.
 
-    Domain: gain > 0. Shapes: a kernel (side², filters) with fan_out = side² filters; others as a matrix
-    (fan_in, fan_out).
+    Domain: gain > 0. Shapes: of a convolution, which the network names by `kernel` in its WeightSpec, (places
+    channels, filters); others as a matrix (fan_in, fan_out).
 
     Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington, "Dynamical Isometry and a Mean Field Theory of CNNs:
     How to Train 10,000-Layer Vanilla Convolutional Neural Networks", ICML 2018, algorithm 1.
@@ -32,10 +33,17 @@ class DeltaOrthogonal(Initializer):
 
     gain: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
 
+    def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
+        return {
+            spec.name: self._drawn(rng, spec.shape, *_places(spec, self.name))
+            for spec in specs
+            if spec.role == "weight"
+        }
+
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
-        places = _kernel(shape, fan_out)
-        side = math.isqrt(places)
-        centre = (side - 1) // 2 * (side + 1)
+        return self._drawn(rng, shape, 1, 0)
+
+    def _drawn(self, rng: np.random.Generator, shape: tuple[int, ...], places: int, centre: int) -> Array:
         weights = np.zeros((places, shape[0] // places, *shape[1:]))
         drawn = rng.standard_normal(weights.shape[1:]).reshape(-1, shape[-1])
         wide = drawn.shape[0] < drawn.shape[1]
@@ -45,13 +53,18 @@ class DeltaOrthogonal(Initializer):
         return weights.reshape(shape)
 
 
-def _kernel(shape: tuple[int, ...], fan_out: int) -> int:
-    """Return the number of places of a convolution's kernel, 1 for a dense layer.
-
-    A kernel's rows are its places, each with all input channels, and its fan_out counts every place.
-    """
-    places, rest = divmod(fan_out, shape[-1])
-    return places if not rest and math.isqrt(places) ** 2 == places and shape[0] % places == 0 else 1
+def _places(spec: WeightSpec, name: str) -> tuple[int, int]:
+    """Return the number of places of a kernel and which of them is its centre; (1, 0) for a dense layer."""
+    places, centre = math.prod(spec.kernel), 0
+    for length in spec.kernel:
+        centre = centre * length + (length - 1) // 2
+    if spec.shape[0] % places:
+        sides = " x ".join(map(str, spec.kernel))
+        raise ComponentError(
+            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its "
+            f"{spec.shape[0]} rows are no multiple of {places}"
+        )
+    return places, centre
 
 
 @hookimpl

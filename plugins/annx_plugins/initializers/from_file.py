@@ -47,6 +47,9 @@ class FromFile(Initializer):
     missing if `partial` is on: they start as `rest` draws them. All seeds start from the same arrays and
     differ in their data and batches alone.
 
+    Choose it to start from weights that another program or an earlier run has made; `initial_biases` sets
+    biases alone.
+
     Domain: `path` a file, relative to the experiment file; finite real numbers. The trial's key holds the
     file's content. Files with Python objects (pickles) are refused.
 

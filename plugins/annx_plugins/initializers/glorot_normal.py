@@ -19,6 +19,8 @@ class GlorotNormal(Initializer):
     With `truncated` on, values beyond two standard deviations are drawn again, and all are multiplied by
     1 / 0.8796, which keeps the variance.
 
+    Choose it as `glorot_uniform`, whose variance it has; the difference between the two is small.
+
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010, section 4.2. https://proceedings.mlr.press/v9/glorot10a.html. The paper draws from a uniform
     distribution; this has the same variance. Keras and JAX truncate, PyTorch and Flux do not.

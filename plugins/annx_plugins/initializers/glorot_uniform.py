@@ -14,7 +14,8 @@ class GlorotUniform(Initializer):
 
         W ~ U(-b, b),  b = √(6 / (fan_in + fan_out)),  so that Var W = 2 / (fan_in + fan_out)
 
-    It keeps the variance of activations and of gradients from layer to layer if f is nearly linear.
+    It keeps the variance of activations and of gradients from layer to layer if f is nearly linear, so choose
+    it for tanh. `he_normal` makes up for the half that relu cuts away, `lecun_normal` looks at signals alone.
 
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010, equation 16. https://proceedings.mlr.press/v9/glorot10a.html. It is the

@@ -19,6 +19,9 @@ class HeNormal(Initializer):
     With `truncated` on, values beyond two standard deviations are drawn again, and all are multiplied by
     1 / 0.8796, which keeps the variance.
 
+    Choose it for relu and its like, which cut half of the signal away. `glorot_normal` is for activations
+    that are straight around 0.
+
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
     Classification", ICCV 2015, equation 10. https://arxiv.org/abs/1502.01852. Keras and
     JAX truncate, PyTorch and Flux do not.

@@ -16,6 +16,8 @@ class HeUniform(Initializer):
 
     It keeps the variance of activations from layer to layer under ReLU, which drops half of it.
 
+    Choose it as `he_normal`, whose variance it has; the difference between the two is small.
+
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
     Classification", ICCV 2015, section 2.2. https://arxiv.org/abs/1502.01852. The paper draws from a normal
     distribution; this is the uniform distribution of the same variance, PyTorch's kaiming_uniform_ with its

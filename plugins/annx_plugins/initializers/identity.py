@@ -1,12 +1,13 @@
 """Initializer: identity."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear
+from anncore import Array, ComponentError, Hyper, Initializer, WeightSpec, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,10 @@ class IdentityInitializer(Initializer):
     neither fade nor explode. A layer wider than its input has units of zeros alone; with ReLU and biases of 0
     they never learn.
 
-    Domain: gain > 0. Shapes: a matrix (fan_in, fan_out), or a kernel (side², filters) with fan_out = side²
-    filters.
+    `orthogonal` keeps the length of signals too, but turns them.
+
+    Domain: gain > 0. Shapes: a matrix (fan_in, fan_out); of a convolution, which the network names by
+    `kernel` in its WeightSpec, (places channels, filters).
 
     Le, Jaitly & Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units", 2015,
     section 3. https://arxiv.org/abs/1504.00941. PyTorch's eye_ and dirac_; Keras's Identity is for matrices
@@ -32,22 +35,34 @@ class IdentityInitializer(Initializer):
 
     gain: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
 
+    def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
+        return {
+            spec.name: self._drawn(rng, spec.shape, *_places(spec, self.name))
+            for spec in specs
+            if spec.role == "weight"
+        }
+
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
-        places = _kernel(shape, fan_out)
-        side = math.isqrt(places)
-        centre = (side - 1) // 2 * (side + 1)
+        return self._drawn(rng, shape, 1, 0)
+
+    def _drawn(self, rng: np.random.Generator, shape: tuple[int, ...], places: int, centre: int) -> Array:
         weights = np.zeros((places, shape[0] // places, *shape[1:]))
         weights[centre] = self.gain * np.eye(shape[0] // places, shape[-1])
         return weights.reshape(shape)
 
 
-def _kernel(shape: tuple[int, ...], fan_out: int) -> int:
-    """Return the number of places of a convolution's kernel, 1 for a dense layer.
-
-    A kernel's rows are its places, each with all input channels, and its fan_out counts every place.
-    """
-    places, rest = divmod(fan_out, shape[-1])
-    return places if not rest and math.isqrt(places) ** 2 == places and shape[0] % places == 0 else 1
+def _places(spec: WeightSpec, name: str) -> tuple[int, int]:
+    """Return the number of places of a kernel and which of them is its centre; (1, 0) for a dense layer."""
+    places, centre = math.prod(spec.kernel), 0
+    for length in spec.kernel:
+        centre = centre * length + (length - 1) // 2
+    if spec.shape[0] % places:
+        sides = " x ".join(map(str, spec.kernel))
+        raise ComponentError(
+            f"{name}: the network says that {spec.name} is a kernel of {sides} places, but its "
+            f"{spec.shape[0]} rows are no multiple of {places}"
+        )
+    return places, centre
 
 
 @hookimpl

@@ -20,6 +20,9 @@ class LSUV(Initializer):
     formula for it. `start` names the initializer that draws the weights, "orthogonal" by default. A layer is
     left unchanged if its z are all equal or not finite.
 
+    Choose it where no formula fits, as with unusual activations or many layers: it looks at data and scales
+    each layer until its outputs have variance 1. `orthogonal` is where it begins.
+
     Domain: tol > 0, attempts a whole number from 0. It needs a network that shows its layers.
 
     Mishkin & Matas, "All you need is a good init", ICLR 2016, algorithm 1, with tol = 0.1.

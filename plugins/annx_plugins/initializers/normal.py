@@ -15,6 +15,9 @@ class Normal(Initializer):
 
         W ~ N(0, std²)
 
+    Choose it to see what a fixed scale does: it knows nothing of a layer's width, so signals grow or fade
+    with it. `lecun_normal` is the one that does.
+
     Domain: std > 0. The default, 0.01, is the seed document's randn * 0.01, with which deep or
     sigmoid networks learn very slowly at first.
 

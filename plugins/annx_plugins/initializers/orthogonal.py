@@ -18,6 +18,9 @@ class Orthogonal(Initializer):
     W Wᵀ = gain² I if fan_in ≤ fan_out: the length of signals, or of gradients, is multiplied by gain. The
     signs make Q uniformly distributed (Haar); a QR decomposition alone does not.
 
+    Choose it for deep and recurrent networks: a matrix then keeps the length of every signal, not only on
+    average. `glorot_normal` keeps it on average.
+
     Domain: gain > 0; √2 makes up for the half that ReLU drops. Shapes: a matrix (fan_in, fan_out); with more
     axes, all but the last count as one.
 

@@ -21,6 +21,9 @@ class VarianceScaling(Initializer):
         lecun    scale 1, mode "fan_in"           glorot   scale 1, mode "fan_avg"
         he       scale 2, mode "fan_in"           PyTorch's linear layers   scale 1/3, "fan_in", "uniform"
 
+    Choose it for a rule that has no name: `glorot_uniform`, `he_normal`, `lecun_normal` and others are this
+    with fixed settings.
+
     Domain: scale > 0.
 
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet

@@ -15,7 +15,8 @@ class Zeros(Initializer):
         W = 0
 
     All units of a layer get the same gradient and stay equal for ever, so a network with hidden layers does
-    not learn. A linear model can start from zeros.
+    not learn. Choose it for a linear model, or to see that it needs another one: `normal` breaks the
+    symmetry.
 
     Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.4, on breaking the symmetry.
     https://www.deeplearningbook.org

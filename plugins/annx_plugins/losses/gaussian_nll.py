@@ -22,6 +22,9 @@ class GaussianNLL(Loss):
     For D targets there are 2D outputs: the means first, then s of each. Both gradients ignore
     the lower bound eps, as in PyTorch, so that a variance below it can rise again. Metrics get the mean.
 
+    Choose it where the noise differs from example to example and should be predicted too. `mse` takes it for
+    equal everywhere, `quantile` predicts bounds without a form of the noise.
+
     Domain: outputs and target real; eps > 0. The value may be negative.
     Shapes: output (T, N, 2D), y (T, N, D); value (T,), the mean over N and D.
 

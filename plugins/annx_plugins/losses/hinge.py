@@ -30,6 +30,9 @@ class Hinge(Loss):
     in [0, 1] with the same order and the same largest class, 1/2 for a margin of 0. So accuracy and AUC are
     those of the margins, but log loss and Brier score judge scores that were not trained as probabilities.
 
+    Choose it for margins instead of probabilities: examples on the right side of the margin cost nothing.
+    `squared_hinge` is smooth, `binary_cross_entropy` never stops to push.
+
     Domain: output x real; target y 0 or 1, one-hot with several outputs; margin > 0.
     Shapes: x and y (T, N, D); value (T,), the mean over N (with one output D = 1).
 

@@ -17,6 +17,9 @@ class Huber(Loss):
                   delta (|a - y| - delta / 2)  elsewhere
         ∂ℓ/∂a   = a - y, clipped to [-delta, delta]
 
+    Choose it over `mse` where a few targets are far off, with delta about as large as a usual error. `mae`
+    ignores the size of all errors, `tukey` leaves out the largest ones altogether.
+
     Domain: output a and target y real, delta > 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 

@@ -27,6 +27,9 @@ class KLDivergence(JointLoss):
     "clip": y and p are clipped to [eps, 1]; outside, the gradient is 0 (Keras, eps 1e-7);
     "add": log(p + eps) (Flux, with the machine epsilon).
 
+    Choose it where targets are distributions, as another network's outputs are; for one-hot targets it is
+    `categorical_cross_entropy`.
+
     Domain: output p in [0, 1]; target y ≥ 0, with sum 1 over several outputs; eps in (0, 0.5).
     Shapes: p and y (T, N, D); value (T,).
 

@@ -16,6 +16,9 @@ class MeanAbsoluteError(Loss):
         ℓ(a, y) = |a - y|
         ∂ℓ/∂a   = sign(a - y)
 
+    Choose it where the median of the targets is wanted and outliers should count by their sign alone. Its
+    gradient does not shrink near the minimum; `huber` and `log_cosh` are smooth there.
+
     Domain: output a and target y real. Not differentiable at a = y: the sub-gradient there is 0, as in
     PyTorch; in JAX it is 1.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.

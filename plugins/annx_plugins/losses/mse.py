@@ -14,6 +14,9 @@ class MeanSquaredError(Loss):
         ℓ(a, y) = c (a - y)²,  c = 1/2 if `half` is true, else 1
         ∂ℓ/∂a   = 2 c (a - y)
 
+    Choose it where the mean of the targets is wanted and errors are about normal. A few targets far off
+    decide it; `huber` and `mae` bear these.
+
     Domain: output a and target y real; half true or false.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 

@@ -19,6 +19,9 @@ class Quantile(Loss):
     Its expectation is smallest if a share `level` of the targets lies below a. level = 1/2 gives half the
     absolute error, and so the median.
 
+    Choose it to predict a bound that a share of the targets keeps. At level 1/2 it is half of `mae`;
+    `expectile` is its smooth form.
+
     Domain: output a and target y real, level in (0, 1). Not differentiable at a = y: the sub-gradient
     there is 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.

@@ -16,6 +16,9 @@ class ZeroOne(Loss):
         ℓ(a, y) = 0  where the predicted class is that of y,  1  elsewhere
         ∂ℓ/∂a   = 0  wherever it exists
 
+    Choose it as a score: it has no slope to descend. `binary_cross_entropy` and `hinge` stand in for it in
+    training.
+
     Domain: output a in [0, 1]. One output predicts class 1 if a > 1/2, so 1/2 itself means class 0; several
     outputs predict the class of the largest, the first of equal ones. The gradient is 0, so the loss cannot
     train a network.

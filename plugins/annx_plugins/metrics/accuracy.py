@@ -17,6 +17,9 @@ class Accuracy(Metric):
     One output predicts class 1 if p > 1/2, so 1/2 itself means class 0, as in Keras. Several outputs predict
     the class of the largest, the first of equal ones. NaN if any prediction is NaN.
 
+    Choose it where all mistakes cost the same and classes are of similar size; else `balanced_accuracy`,
+    `mcc` or `f1`. A loss tells small differences earlier.
+
     Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
     Statistical Learning" (2009), section 7.2, as 1 minus the 0-1 loss.
 

@@ -17,6 +17,9 @@ class BalancedAccuracy(Metric):
     C counts the classes that have examples, as scikit-learn does. One output predicts class 1 if
     p > 1/2, several predict the class of the largest. NaN if any prediction is NaN.
 
+    Choose it over `accuracy` where classes differ in size and each counts the same; it is the mean of the
+    classes' `recall`.
+
     Shapes: output and target (T, N, D); score (T,). Brodersen, Ong, Stephan & Buhmann, "The Balanced
     Accuracy and Its Posterior Distribution", ICPR 2010. https://doi.org/10.1109/ICPR.2010.764
     """

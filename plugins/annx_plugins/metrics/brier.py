@@ -16,6 +16,9 @@ class Brier(Metric):
     With several outputs it is Brier's original form and lies in [0, 2]. With one output it counts a single
     class and lies in [0, 1]. scikit-learn does the same.
 
+    Choose it to judge probabilities by a bounded score, so that a few sure mistakes do not decide it;
+    `log_loss` has no limit.
+
     Shapes: output and target (T, N, D); score (T,). Brier, "Verification of Forecasts Expressed in Terms
     of Probability", Monthly Weather Review 78 (1950), 1-3.
     https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2

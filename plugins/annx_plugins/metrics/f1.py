@@ -19,6 +19,9 @@ class F1(Metric):
     mean over the classes that occur in targets or predictions. Both as in scikit-learn. NaN if any prediction
     is NaN.
 
+    Choose it where one class is what is looked for and true negatives do not matter. `mcc` counts these too,
+    `average_precision` needs no threshold.
+
     Shapes: output and target (T, N, D); score (T,). Van Rijsbergen, "Information Retrieval", 2nd edition
     (1979), chapter 7; Sokolova & Lapalme, "A systematic analysis of performance measures for
     classification tasks", 2009, average differently: F1 of the mean precision and the mean recall.

@@ -19,6 +19,9 @@ class GradientNorm(WatchingMetric):
     exploding ones grow, from the last layer to the first. L is the loss on the sample of the training split
     that curves use, not on a batch. So the norm has no noise from batches, and falls to 0 at a minimum.
 
+    Choose it to see gradients fade or explode from layer to layer. `update_to_weight_ratio` shows what the
+    optimizer makes of them.
+
     Columns: `train_gradient_norm` over all weights and biases; `train_gradient_norm.1`, ... of the weight
     matrix of each layer from the first to the output.
 

@@ -16,6 +16,9 @@ class MAE(Metric):
 
     Several targets: the mean of their errors.
 
+    Choose it for errors in the unit of the target in which outliers count by their size alone; `rmse` weighs
+    large ones more.
+
     Shapes: output and target (T, N, D); score (T,). Hyndman & Koehler, "Another look at measures of
     forecast accuracy", International Journal of Forecasting 22 (2006), 679-688.
     https://doi.org/10.1016/j.ijforecast.2006.03.001

@@ -18,6 +18,9 @@ class QuantizationError(Metric):
     unit square into square cells, the error is (√2 + ln(1 + √2)) / (6 √M), the mean distance from the middle
     of a cell: 0.0478 for M = 64.
 
+    Choose it for prototypes, as of a map or of competing units; it is a mean distance, where `rmse` is a root
+    of a mean square.
+
     Shapes: output x̂ and target x (T, N, D); score (T,). Kohonen, "Self-Organizing Maps", 3rd edition,
     Springer 2001, section 3.3. https://doi.org/10.1007/978-3-642-56927-2
     """

@@ -20,6 +20,9 @@ class R2(Metric):
     than that. Several targets: the mean of their R², as scikit-learn's uniform average. NaN if a target
     does not vary by more than rounding (scikit-learn then gives 1, 0 or a huge negative number).
 
+    Choose it to compare across targets of other units: 0 is as good as their mean. `explained_variance`
+    forgives a constant shift.
+
     Shapes: output and target (T, N, D); score (T,). Kvålseth, "Cautionary Note about R²", The American
     Statistician 39 (1985), 279-285, equation 1. https://doi.org/10.1080/00031305.1985.10479448
     """

@@ -16,6 +16,8 @@ class ReconstructionError(Metric):
     only as far as its error is larger. For the principal components as for a linear autoencoder, its least
     value on standardised features is known from the eigenvalues that are left out.
 
+    Choose it for networks that give back their input; it is `rmse` for that task.
+
     Shapes: output x̂ and target x (T, N, D); score (T,). Hinton & Salakhutdinov, "Reducing the Dimensionality
     of Data with Neural Networks", Science 313 (2006), 504-507, compare squared reconstruction errors with
     those of principal components. https://doi.org/10.1126/science.1127647

@@ -14,6 +14,8 @@ class RMSE(Metric):
 
     Several targets: the mean of their RMSEs, as scikit-learn's uniform average.
 
+    Choose it for errors in the unit of the target where large ones matter most; `mae` weighs all alike.
+
     Shapes: output and target (T, N, D); score (T,). Hyndman & Koehler, "Another look at measures of
     forecast accuracy", International Journal of Forecasting 22 (2006), 679-688.
     https://doi.org/10.1016/j.ijforecast.2006.03.001

@@ -22,6 +22,9 @@ class SaturatedUnits(WatchingMetric):
     that are active on at most a twentieth of the examples. f' is the result of the activation's backward
     pass for a gradient of 1. The examples are the sample of the training split that curves use.
 
+    Choose it for sigmoid and tanh, whose units stop learning at either end; `dead_units` counts those of
+    relu.
+
     Columns: `train_saturated_units` over all hidden layers, `train_saturated_units.1`, ... layer by layer
     from the first; NaN without a hidden layer, if f is not a function of each z alone (a gate, a softmax),
     if the network does not offer the slopes of its layers, or if f' is NaN.

@@ -29,6 +29,9 @@ class Sharpness(ProbingMetric):
     networks only. It costs two gradients for each of `iterations`, twice as many where it
     runs again; `[metrics.sharpness] iterations = 100` is for eigenvalues that lie close together.
 
+    Choose it to see how large a rate the loss bears, 2 / sharpness for plain descent, and how flat the
+    minimum is. It costs many gradients; `gradient_norm` costs none.
+
     Domain: iterations, a whole number from 1 up.
     Columns: `train_sharpness`. NaN if weights or gradients are not finite, or the network learns by a rule in
     place of a gradient. With dtype = "float32" about three digits are right.

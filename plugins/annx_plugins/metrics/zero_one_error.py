@@ -17,6 +17,9 @@ class ZeroOneError(Metric):
     One output predicts class 1 if p > 1/2, so 1/2 itself means class 0; several predict the class of the
     largest, the first of equal ones. NaN if any prediction is NaN.
 
+    Choose it in place of `accuracy` where small shares of mistakes are compared, as on logarithmic axes: it
+    is 1 - accuracy.
+
     Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
     Statistical Learning" (2009), section 7.2: the 0-1 loss.
     """

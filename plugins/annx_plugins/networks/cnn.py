@@ -76,7 +76,7 @@ class CNN(Network):
         patch, pooled = tall * kernel, (high // down) * (wide // across) * self.filters
         wide = self.activation[0].width(self.filters)
         return [
-            WeightSpec("W", (patch, wide), patch, patch * wide, place="input"),
+            WeightSpec("W", (patch, wide), patch, patch * wide, place="input", kernel=(tall, kernel)),
             WeightSpec("b", (1, wide), patch, patch * wide, "bias", place="input"),
             WeightSpec("V", (pooled, outputs), pooled, outputs, place="output"),
             WeightSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),

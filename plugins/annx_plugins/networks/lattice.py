@@ -54,10 +54,11 @@ class Lattice(Network):
                 f"{self.name}: inputs must be a square picture, a square number of columns, and outputs as "
                 f"many, got {inputs} and {outputs}; use a data set of pictures, for example pixel_shapes"
             )
-        cells = (2 * self.radius + 1) ** 2
+        side = 2 * self.radius + 1
+        cells, kernel = side**2, (side, side)
         return [
-            WeightSpec("A", (cells, 1), cells, cells, place="hidden"),
-            WeightSpec("B", (cells, 1), cells, cells, place="input"),
+            WeightSpec("A", (cells, 1), cells, cells, place="hidden", kernel=kernel),
+            WeightSpec("B", (cells, 1), cells, cells, place="input", kernel=kernel),
             WeightSpec("I", (1, 1), cells, cells, "bias", place="hidden"),
         ]
 

@@ -25,6 +25,8 @@ class Accumulate(OptimizerWrapper):
     batch does while every arm sees the same examples in the same order. The optimizer inside counts its own
     steps; a schedule counts batches.
 
+    Choose it where a large batch is wanted and memory holds a small one only: k batches then act as one.
+
     Domain: k ≥ 1 a whole number. Not around an optimizer that asks for more gradients.
 
     Ott, Edunov, Grangier & Auli, "Scaling Neural Machine Translation", WMT 2018.

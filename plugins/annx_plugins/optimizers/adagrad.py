@@ -26,6 +26,9 @@ class AdaGrad(WeightDecay, Optimizer):
 
     t = 1, 2, ... counts the steps.
 
+    Choose it for sparse features, whose rare gradients keep a large rate. Rates only fall, so long trainings
+    come to a stop; `rmsprop` and `adam` forget old gradients.
+
     Domain: lr > 0, eps > 0, initial ≥ 0, lr_decay ≥ 0, weight_decay ≥ 0. Weight decay acts on the gradient
     (decay_mode "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not
     ("independent"). The factor lr / √G never grows; it shrinks less where gradients

@@ -28,6 +28,9 @@ class AdamW(WeightDecay, Optimizer):
     t = 1, 2, ... counts the steps; η is the schedule's factor, 1 without one. eps_mode "outside" is as
     written; with "inside" it is √(v̂ + eps), with "hat" (√v + eps) / √(1 - beta2ᵗ).
 
+    Choose it as the first one to try with weight decay. It differs from `adam` in the default decay and in
+    where it acts: on θ, not on the gradient.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, weight_decay ≥ 0. With eps = 0, a weight whose
     gradients were all 0 only decays.
 

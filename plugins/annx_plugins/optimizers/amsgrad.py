@@ -31,9 +31,12 @@ class AMSGrad(WeightDecay, Optimizer):
     start at `initial`. eps_mode "outside" is as written; "inside" is √(v̂ + eps), and "hat" is
     √v̂ + eps / √(1 - beta2ᵗ).
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, initial ≥ 0, weight_decay ≥ 0. Weight decay acts on
-    the gradient (decay_mode "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras)
-    or not ("independent").
+    Choose it where `adam` forgets rare large gradients and does not converge, as in its authors' example;
+    elsewhere its steps only get shorter.
+
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, initial ≥ 0, weight_decay ≥ 0. With eps = 0, a weight
+    whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode "coupled", as
+    in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not ("independent").
 
     Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond", ICLR 2018, algorithm 2.
     https://arxiv.org/abs/1904.09237. It has no bias correction and no eps, for simplicity; Flux has no bias
@@ -83,13 +86,19 @@ class AMSGrad(WeightDecay, Optimizer):
     lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
     beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
     beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps: Hyper = hyper(1e-8, "[0, inf)")
     eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
     max_over: str = hyper("raw", ("raw", "corrected"))
     bias_correction: bool = hyper(True, "bool")
     initial: Hyper = hyper(0.0, "[0, inf)")
     weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
     decay_mode: str = hyper("coupled", DECAY_MODES)
+
+    _bare: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_bare", bool(np.any(np.equal(self.eps, 0))))  # once for all steps
 
     def init(self, weight: Array) -> AMSGradState:
         start = np.zeros_like(weight) + self.initial
@@ -114,6 +123,8 @@ class AMSGrad(WeightDecay, Optimizer):
             size = np.sqrt(peak + self.eps * c)
         else:
             size = np.sqrt(peak) + self.eps * (c / c2) ** 0.5
+        if self._bare:
+            size = np.where(size == 0, 1, size)  # there all gradients were 0
         return self.decay_change(weight, -lr * m / size), AMSGradState(m, v, peak)
 
 

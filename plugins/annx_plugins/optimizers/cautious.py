@@ -21,6 +21,9 @@ class Cautious(OptimizerWrapper):
     Δ is the change from the optimizer inside. d is the number of weights in one array (per "array") or in the
     whole trial (per "trial"); the scale keeps their average step length.
 
+    Choose it to make an optimizer with momentum faster without anything to tune; `grams` takes the direction
+    from the gradient alone.
+
     Domain: an optimizer with momentum; in plain gradient descent every change already goes down.
 
     Liang, Chen, Liu & Liu, "Cautious Optimizers: Improving Training with One Line of Code", 2024.

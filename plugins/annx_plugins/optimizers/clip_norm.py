@@ -18,6 +18,9 @@ class ClipNorm(OptimizerWrapper):
     ‖g‖ is the Euclidean norm of the trial's whole gradient (per "trial"), or of the gradient of each array of
     weights (per "array"). The optimizer inside gets the scaled g.
 
+    Choose it where single batches have huge gradients, as in recurrent networks. It keeps the direction;
+    `clip_value` does not, and `gradient_normalization` takes away the size of small gradients too.
+
     Domain: max_norm > 0, eps ≥ 0.
 
     Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm

@@ -26,6 +26,9 @@ class EMA(OptimizerWrapper):
     The training of θ does not change; losses and metrics are those of m. `start` says how m begins: "initial"
     with m = θ₀, "first" with m = θ₁ after the first step, "corrected" with 0, evaluated at m / (1 - decayᵗ).
 
+    Choose it around any optimizer where noise makes the last weights jump: what is evaluated is their mean.
+    `swa` gives all of them the same share, `lookahead` also goes on from the mean.
+
     Domain: decay in [0, 1). If the optimizer inside is itself evaluated at other weights, m averages those.
 
     Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM Journal on Control and

@@ -13,6 +13,9 @@ class Extragradient(AskingOptimizer):
         θ' = θ - lr g(θ)
         θ ← θ - lr g(θ')
 
+    Choose it for games, where plain descent circles around the equilibrium. It costs two gradients;
+    `optimistic` needs one, the last one.
+
     Each step computes two gradients of one batch. In a game, where g is no gradient of one function, plain
     descent circles away from an equilibrium that this one finds: on p(x, y) = x y a step multiplies the
     distance by √((1 - lr²)² + lr²), which is less than 1 for lr below 1.

@@ -29,6 +29,9 @@ class LAMB(Optimizer):
     1. trust "identity" is φ(z) = z, "capped" φ(z) = min(z, cap). Without bias_correction m̂ = m and v̂ = v; the
     ratio removes any factor of u, so without decay the two differ only by eps.
 
+    Choose it for very large batches, where layers differ much in the size of their weights. `lars` does the
+    same with the plain gradient, `adamw` has no such ratio.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0, cap > 0. The decay is part of u: it
     changes the direction of the step, not its length.
 

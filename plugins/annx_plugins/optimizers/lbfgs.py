@@ -45,6 +45,9 @@ class LBFGS(AskingOptimizer):
     first t and at most at `evaluations` others. There is no step if all |g| ≤ tolerance_grad, if gᵀd >
     -tolerance_change, or if the search finds no better point. Pairs with sᵀy ≤ 1e-10 are left out.
 
+    Choose it for small smooth problems without noise, with full batches: it needs no rate and far fewer
+    steps. `conjugate_gradients` keeps less, `barzilai_borwein` asks for no further gradients.
+
     Domain: lr > 0, history and evaluations ≥ 1 whole numbers, 0 < c1 < c2 < 1, tolerances ≥ 0;
     [train] batch_size = "full".
 

@@ -22,6 +22,10 @@ class Lion(WeightDecay, Optimizer):
         θ ← θ - lr (sign(beta1 m + (1 - beta1) g) + weight_decay θ),  sign 0 = 0
         m ← beta2 m + (1 - beta2) g
 
+    Choose it where memory is short or batches are large: it keeps one array and all its steps are of one
+    size. Give it a rate three to ten times smaller than that of `adamw`. `signum` has the same step with one
+    beta.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), weight_decay ≥ 0. decay_mode "decoupled" is as written;
     "coupled" adds weight_decay θ to g instead, "independent" decays without lr.
 

@@ -24,6 +24,9 @@ class Lookahead(OptimizerWrapper):
     After each k-th step the state inside is kept (momentum "keep") or reset, with its count of steps
     ("reset"). Losses and metrics are those of the slow weights φ, or with evaluate_at "fast" those of θ.
 
+    Choose it to calm an optimizer that oscillates. `ema` and `swa` average too, but do not go back to the
+    mean.
+
     Domain: k ≥ 1 a whole number, alpha in (0, 1].
 
     Zhang, Lucas, Hinton & Ba, "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019, algorithm 1,

@@ -29,6 +29,9 @@ class Momentum(WeightDecay, Optimizer):
     With dampening = momentum v is the running mean of the gradient, not a sum, so lr keeps its meaning when
     momentum is tuned; the first gradient then has a large share.
 
+    Choose it where valleys are long and narrow; it is the plain optimizer to compare with. `nesterov` looks
+    ahead and overshoots less, `adam` also scales each weight.
+
     Domain: lr > 0, momentum in [0, 1), dampening in [0, 1], weight_decay ≥ 0. Weight decay acts on the
     gradient (decay_mode "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not
     ("independent").

@@ -52,6 +52,9 @@ class Muon(WeightDecay, Optimizer):
     where = "hidden" updates the weights between hidden layers, as Jordan advises, "matrices" all weight
     matrices; the optimizer `rest`, with its own lr, updates all other weights.
 
+    Choose it for the matrices of hidden layers, where all directions of a step then count the same. `shampoo`
+    and `soap` also use statistics of earlier gradients, `scion` names the norm of each layer.
+
     Domain: lr > 0, momentum in [0, 1), ns_steps ≥ 1, eps > 0, weight_decay ≥ 0. decay_mode as for all:
     "decoupled" subtracts lr weight_decay W without the scale. where = "hidden" is an error for a network
     without hidden matrices, for instance with a single hidden layer.

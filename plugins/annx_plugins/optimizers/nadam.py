@@ -30,8 +30,12 @@ class NAdam(WeightDecay, Optimizer):
 
     t = 1, 2, ... counts the steps.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, momentum_decay ≥ 0, weight_decay ≥ 0. Weight decay
-    acts on the gradient (decay_mode "coupled") or on θ itself.
+    Choose it in place of `adam` where momentum helps; the difference is small. `nesterov` is the same step
+    ahead without the division.
+
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, momentum_decay ≥ 0, weight_decay ≥ 0. With eps = 0, a
+    weight whose gradients were all 0 stays where it is. Weight decay acts on the gradient (decay_mode
+    "coupled") or on θ itself.
 
     Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, algorithm 2.
     https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. There momentum_decay is 0.004, as in PyTorch; in
@@ -63,11 +67,17 @@ class NAdam(WeightDecay, Optimizer):
     lr: Hyper = hyper(2e-3, "(0, inf)", search=log(1e-4, 0.1))
     beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95))
     beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps: Hyper = hyper(1e-8, "[0, inf)")
     momentum: str = hyper("warming", ("warming", "constant"))
     momentum_decay: Hyper = hyper(0.004, "[0, inf)")
     weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
     decay_mode: str = hyper("coupled", DECAY_MODES)
+
+    _bare: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_bare", bool(np.any(np.equal(self.eps, 0))))  # once for all steps
 
     def init(self, weight: Array) -> NAdamState:
         return NAdamState(
@@ -82,6 +92,8 @@ class NAdam(WeightDecay, Optimizer):
         product = state.product * now
         m_hat = ahead / (1 - product * ahead) * m + (1 - now) / (1 - product) * grad
         size = np.sqrt(v / (1 - self.beta2**t)) + self.eps
+        if self._bare:
+            size = np.where(size == 0, 1, size)  # there m is 0 too
         return self.decay_change(weight, -self.lr * m_hat / size), NAdamState(m, v, product)
 
     def _momentum(self, t: int) -> Hyper:

@@ -26,6 +26,9 @@ class Optimistic(Optimizer):
     one finds. On p(x, y) = x y the distance shrinks by the larger root |λ| of λ² - (1 - 2i lr) λ - i lr = 0,
     which is less than 1 for lr below 1/√3.
 
+    Choose it for games, where plain descent circles around the equilibrium; it needs no second gradient,
+    which `extragradient` does. On a minimum it is nearly `sgd`.
+
     Domain: lr > 0, alpha > 0, beta ≥ 0. beta = 0 is gradient descent with rate alpha lr.
 
     Daskalakis, Ilyas, Syrgkanis & Zeng, "Training GANs with Optimism", ICLR 2018.

@@ -35,6 +35,9 @@ class Prodigy(WeightDecay, Optimizer):
     that ends low; d_coef makes steps longer or shorter. With safeguard_warmup s adds d² g instead, so that
     a low lr at first does not make d jump.
 
+    Choose it in place of `adamw` where lr is not to be tuned. It finds a larger rate sooner than
+    `d_adaptation`; `dog` and `dowg` do that for gradient descent.
+
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, d0 > 0, d_coef > 0, weight_decay ≥ 0. decay_mode
     "decoupled" subtracts η weight_decay θ, "coupled" adds weight_decay θ to g.
 

@@ -19,6 +19,9 @@ class SAM(AskingWrapper):
 
     ‖·‖ is the Euclidean norm over all weights of a trial. Each step computes two gradients of one batch.
 
+    Choose it where a network fits its training data and flat minima should carry over better. Each step costs
+    two gradients.
+
     Domain: rho ≥ 0, eps > 0.
 
     Foret, Kleiner, Mobahi & Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving

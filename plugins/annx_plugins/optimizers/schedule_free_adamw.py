@@ -31,6 +31,9 @@ class ScheduleFreeAdamW(Optimizer):
     t = 1, 2, ... counts the steps, γmax is the largest γ so far, p is weight_lr_power and r is r. The
     trained weight θ is y; losses and metrics are those of x.
 
+    Choose it in place of `adamw` with a schedule that falls to 0 at an end that need not be known here.
+    `schedule_free_sgd` is the same around plain steps.
+
     Domain: lr > 0, beta1 in (0, 1), beta2 in [0, 1), eps > 0, weight_decay ≥ 0, warmup ≥ 0 a whole number of
     steps, r and weight_lr_power ≥ 0. Best without a schedule.
 

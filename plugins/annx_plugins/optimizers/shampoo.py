@@ -48,6 +48,9 @@ class Shampoo(WeightDecay, Optimizer):
     the root. graft gives U the length of another rule's step: "sgd" |G|, "adagrad" that of
     G / (√ΣG² + 1e-10); "none" keeps its length.
 
+    Choose it where weights are matrices and their directions are correlated, if a step may cost a
+    decomposition. `soap` runs Adam in its basis, `muon` has no statistics, `adagrad` is its diagonal.
+
     Domain: lr > 0, eps > 0, power > 0, momentum and beta2 in [0, 1), every ≥ 1, max_dim ≥ 1,
     weight_decay ≥ 0, decay_mode as for all. In algorithm 1 L and R start at eps I.
 

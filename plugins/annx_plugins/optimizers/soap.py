@@ -38,6 +38,9 @@ class SOAP(WeightDecay, Optimizer):
     A side of length 1, or longer than max_dim, is not rotated. A bias, an array of one row, is not rotated
     either, unless rotate_vectors is true; it then gets Adam's update.
 
+    Choose it where `shampoo` is used: Adam in its basis needs decompositions less often. It keeps more and
+    costs more than `adamw` and `muon`.
+
     Domain: lr > 0, beta1, beta2 and shampoo_beta in [0, 1), eps > 0, every ≥ 1, max_dim ≥ 1,
     weight_decay ≥ 0, decay_mode as for all.
 

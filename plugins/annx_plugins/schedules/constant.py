@@ -12,6 +12,9 @@ class Constant(Schedule):
 
         factor(t) = 1
 
+    Choose it to compare optimizers without a second thing to tune, or for those that set their own rate. With
+    noise, the end of training gains from one that falls, as `cosine` or `linear`.
+
     Domain: t = 1 ... steps.
 
     Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, which calls for a decreasing

@@ -16,6 +16,9 @@ class Cosine(Schedule):
     The first update, t = 1, has the full rate. The last, t = steps, is one update before the end, where the
     factor would be alpha.
 
+    Choose it as the usual one if the number of steps is known: it stays high for long and ends smoothly.
+    `linear` falls evenly, `wsd` lets the end be moved.
+
     Domain: t = 1 ... steps, alpha in [0, 1].
 
     Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,

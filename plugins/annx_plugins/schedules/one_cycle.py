@@ -23,6 +23,9 @@ class OneCycle(Schedule):
     would come one update after the last. This is optax. Between the turns the factor follows a half cosine
     (anneal "cos") or a line ("linear").
 
+    Choose it for short trainings with a high peak. `triangular` repeats the cycle, `warmup` with `cosine`
+    after it has a similar form.
+
     Domain: t = 1 ... steps; div_factor and final_div_factor ≥ 1; pct_start < pct_final in (0, 1);
     pct_final matters only with three phases. lr is the peak, PyTorch's max_lr. Momentum stays constant:
     PyTorch's OneCycleLR lowers it while the rate rises, unless cycle_momentum=False; optax does not.

@@ -31,6 +31,9 @@ class Plateau(Schedule):
     [train] eval_every = 50 a patience of 10 means 500 updates. NaN is never better. The factor of a trial
     depends only on its own losses.
 
+    Choose it where the number of steps that is needed is unknown: it waits until the validation loss stops to
+    fall. It depends on noise in that loss; `cosine` and `linear` do not look at it.
+
     Domain: gamma in (0, 1); patience and cooldown whole numbers from 0; threshold ≥ 0; min_factor in [0, 1).
     For a loss that may be negative use "absolute": for a negative best, best (1 - threshold) is above best.
 

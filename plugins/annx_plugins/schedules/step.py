@@ -14,6 +14,9 @@ class Step(Schedule):
 
     Updates 1 ... step_size have the full rate, the next step_size have gamma of it, and so on.
 
+    Choose it to repeat older papers, or where the moments to lower the rate are known. `exponential` does the
+    same without jumps, `piecewise` names each rate.
+
     Domain: gamma in (0, 1], step_size a whole number from 1.
 
     Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",

@@ -25,6 +25,9 @@ class Warmup(Schedule):
     and gets the validation losses from then on; the ramp leads to its first factor. With "through" it runs
     from the first update, multiplied by the ramp.
 
+    Choose it where the first steps at the full rate would diverge, as with transformers and large batches;
+    `radam` has a warm-up of its own.
+
     Domain: start in [0, 1], updates a whole number from 0; a shorter run stays on the ramp.
 
     Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, section 2.2.
