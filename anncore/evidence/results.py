@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from anncore.evidence.looks import PastLook
     from anncore.experiment.model import Experiment
 
-CSV_ROWS = 200_000  # written at a time
+CSV_ROWS = 50_000  # written at a time
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 
 
@@ -199,20 +201,31 @@ def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.Data
     """Return the curves of all results, long, in the order of `keys`; each by metric, then step."""
     import pandas as pd
 
-    parts: dict[str, tuple[list[str], Any, Any]] = {}
+    values: dict[str, tuple[Any, Any]] = {}  # by key what is at which steps, and the values of all
+    layouts: dict[tuple[Any, ...], tuple[Any, Any]] = {}  # most trials have metrics and steps in common
     for result in results:
-        names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
-        values = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
-        metrics = [name for name in names for _ in result.steps]
-        parts[result.key] = (metrics, np.tile(np.array(result.steps, np.int64), len(names)), values)
-    order = [key for key in keys if key in parts]
+        layout = (tuple(result.curves), result.steps)
+        if layout not in layouts:
+            names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
+            metrics = np.repeat(np.array(names, object), len(result.steps))
+            layouts[layout] = metrics, np.tile(np.array(result.steps, np.int64), len(names))
+        names = list(dict.fromkeys(layouts[layout][0])) if result.steps else []
+        flat = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
+        values[result.key] = layout, flat
+    order = [key for key in keys if key in values]
+    lengths = [len(values[key][1]) for key in order]
     empty = np.array([], np.float64)
+    step = np.concatenate([empty.astype(np.int64), *(layouts[values[key][0]][1] for key in order)])
+    value = np.concatenate([empty, *(values[key][1] for key in order)])
+    metric = np.concatenate([empty.astype(object), *(layouts[values[key][0]][0] for key in order)])
+    del values
+    text: Any = pd.Series([""]).dtype
     return pd.DataFrame(
         {
-            "key": _texts(key for key in order for _ in parts[key][0]),
-            "step": np.concatenate([empty.astype(np.int64), *(parts[key][1] for key in order)]),
-            "metric": _texts(name for key in order for name in parts[key][0]),
-            "value": np.concatenate([empty, *(parts[key][2] for key in order)]),
+            "key": pd.Series(np.repeat(np.array(order, object), lengths), dtype=text),
+            "step": step,
+            "metric": pd.Series(metric, dtype=text),
+            "value": value,
         }
     )
 
@@ -224,21 +237,50 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
 def csv_chunks(frame: pd.DataFrame) -> Iterator[bytes]:
     """Yield what `to_csv` returns piece by piece, so that a long frame's text need not be held whole."""
+    columns = [_cells(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    head = ",".join(map(_quoted, frame.columns)) + "\n"
+    for start in range(0, max(len(frame), 1), CSV_ROWS):
+        cells = (column(slice(start, start + CSV_ROWS)) for column in columns)
+        lines = [",".join(row) + "\n" for row in zip(*cells, strict=True)]
+        yield "".join([head if start == 0 else "", *lines]).encode()
+
+
+def _cells(column: Any) -> Callable[[slice], list[str]]:
+    """Return what gives the cells of some rows of a column, as pandas' `to_csv` writes them."""
     import pandas as pd
 
-    escaped: dict[str, dict[str, str]] = {}
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
-            changed = {text: _escaped(text) for text in frame[name].dropna().unique()}
-            escaped[name] = {old: new for old, new in changed.items() if new != old}
-    for start in range(0, max(len(frame), 1), CSV_ROWS):
-        piece = frame.iloc[start : start + CSV_ROWS]
-        for name, changed in escaped.items():
-            if changed:
-                new = piece[name].map(lambda text, to=changed: to.get(text, text), na_action="ignore")
-                piece = piece.assign(**{name: new})
-        yield piece.to_csv(index=False, header=start == 0, lineterminator="\n").encode()
+    if column.dtype == np.float64:
+        numbers = column.to_numpy()
+        return lambda rows: ["" if x != x else repr(x) for x in numbers[rows].tolist()]
+    if column.dtype in (np.int64, np.bool_):
+        plain = column.to_numpy()
+        return lambda rows: list(map(str, plain[rows].tolist()))
+    if column.dtype.kind in "mM":  # dates, whose cells need no quotes
+        texts = column.to_csv(index=False, header=False, lineterminator="\n").replace('""', "").split("\n")
+        return lambda rows: texts[:-1][rows]
+    gaps = column.isna().to_numpy()
+    if column.dtype != pd.Series([""]).dtype:  # several types, of which 1, 1.0 and True are equal
+        return lambda rows: [
+            "" if gap else _quoted(_escaped(value))
+            for value, gap in zip(column.iloc[rows].to_numpy(object), gaps[rows], strict=True)
+        ]
+    # Texts repeat: thousands of rows, and a few values.
+    known = {text: _quoted(_escaped(text)) for text in column.dropna().unique()}
+
+    def cells(rows: slice) -> list[str]:
+        values = column.iloc[rows].to_numpy(object)
+        if gaps[rows].any():
+            return ["" if gap else known[text] for text, gap in zip(values, gaps[rows], strict=True)]
+        return [known[text] for text in values]
+
+    return cells
+
+
+def _quoted(value: Any) -> str:
+    """Return a cell as the csv module writes it beside others, in quotes where it needs them."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow((value, 0))
+    return row.getvalue()[: -len(",0\n")]
 
 
 def _escaped(value: Any) -> Any:

@@ -22,8 +22,9 @@ try:
 except ImportError:  # Windows: two sweeps would repeat each other's work, but results are equal anyway
     fcntl = None  # type: ignore[assignment]
 
-SCHEMA = 2
+SCHEMA = 3
 OLDEST = 1  # the oldest schema that can still be read
+WRITABLE = 2  # the oldest schema whose keys mean what ours do: such a file is written on, and is of ours then
 APPLICATION = 0x616E6E78  # "annx"
 BUSY_SECONDS = 10.0  # a reader holds the file for moments only
 DAMAGE = ("not a database", "malformed", "no such", "decode", "corrupt", "unsupported file format")
@@ -132,7 +133,7 @@ class Database:
             )
         if self.schema < OLDEST:
             raise self.damaged(f"schema {self.schema}, which no annx writes")
-        if write and self.schema < SCHEMA:
+        if write and self.schema < WRITABLE:
             raise StoreError(
                 f"{self.path} was written by an older annx (schema {self.schema}, this one writes {SCHEMA}), "
                 "whose trials have other keys. It can still be read (annx report, status, export); move it "
@@ -155,7 +156,9 @@ class Database:
                 f"BEGIN IMMEDIATE;{tables}PRAGMA application_id = {APPLICATION};"
                 f"PRAGMA user_version = {SCHEMA};COMMIT;"
             )
-            self.schema = SCHEMA
+        elif self.schema < SCHEMA:  # an older annx could not read what is written now
+            self.execute(f"PRAGMA user_version = {SCHEMA}")
+        self.schema = SCHEMA
 
 
 ELSEWHERE = "Move it away to run its trials anew, or give another folder by --out."

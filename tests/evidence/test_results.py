@@ -149,3 +149,25 @@ def test_a_phase_is_read_from_the_store(tmp_path: Path) -> None:
         store.add([(trials[1], result(trials[1].key))])
         assert phase_frame(store, "tune")["seed"].tolist() == [1]
         assert len(phase_frame(store, "report")) == 0
+
+
+def test_a_csv_is_what_pandas_writes() -> None:
+    """Byte by byte, in pieces of a few rows; pandas is the oracle."""
+    texts = ["plain", "", "a,b", 'say "so"', "two\nlines", "=x", None]
+    frame = pd.DataFrame(
+        {
+            "text, quoted": pd.Series(texts, dtype=pd.Series([""]).dtype),
+            "float": [0.1, -0.0, math.nan, math.inf, -math.inf, 1e-300, 1e22],
+            "single": np.array([0.1, 1, 2, 3, 4, math.nan, 1e10], np.float32),
+            "int": [1, -2, 3, 4, 5, 6, 2**62],
+            "bool": [True, False] * 3 + [True],
+            "nullable": pd.array([True, None, False] * 2 + [None], dtype="boolean"),
+            "whole": pd.array([1, None, 3, 4, 5, 6, 7], dtype="Int64"),
+            "mixed": pd.Series([1, 1.0, True, "x", None, [1, 2], math.nan], dtype=object),
+            "day": pd.to_datetime(["2020-01-01", None, *["2021-05-06"] * 5]),
+        }
+    )
+    wanted = frame.replace("=x", "'=x").to_csv(index=False, lineterminator="\n").encode()
+    assert to_csv(frame) == wanted
+    empty = frame.iloc[:0]
+    assert to_csv(empty) == empty.to_csv(index=False, lineterminator="\n").encode()
