@@ -255,7 +255,7 @@ def _cells(column: Any) -> Callable[[slice], list[str]]:
     if column.dtype in (np.int64, np.bool_):
         plain = column.to_numpy()
         return lambda rows: list(map(str, plain[rows].tolist()))
-    if column.dtype.kind in "mM":  # dates, whose cells need no quotes
+    if column.dtype.kind in "fmM":  # short floats and dates, whose cells need no quotes
         texts = column.to_csv(index=False, header=False, lineterminator="\n").replace('""', "").split("\n")
         return lambda rows: texts[:-1][rows]
     gaps = column.isna().to_numpy()
@@ -293,5 +293,5 @@ def _escaped(value: Any) -> Any:
 
 def to_gzip(chunks: Iterable[bytes]) -> bytes:
     """Compress, without a date, so that equal data give equal bytes."""
-    packer = zlib.compressobj(6, wbits=31)  # a gzip header
+    packer = zlib.compressobj(3, wbits=31)  # a gzip header; level 6 takes 2.5 times as long for 7 % less
     return b"".join([*map(packer.compress, chunks), packer.flush()])

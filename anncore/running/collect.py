@@ -25,13 +25,15 @@ def collect(
     planned = [row for phase in phases for row in rows[phase]]
     keys = dict.fromkeys(row.key for row in planned)
     by_key = {result.key: result for result in store.results(keys, curves=False)}
+    frame = trials_frame(planned, by_key)
     tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
+    del by_key  # before the curves come: both are large
     curved = keys if curves else {}
     if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
         curved = dict.fromkeys(row.key for row in rows["report"])
     reported = [row.key for row in rows["report"]] if curves else []
     series = curves_frame(store.results(curved), curved)
-    trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
+    trials = with_floor_steps(frame, series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select, experiment.selection_rule)
     return Results(
