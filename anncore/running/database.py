@@ -182,6 +182,17 @@ def is_taken(folder: Path) -> bool:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; raises StoreError where another sweep has it."""
+    handle = _take(folder)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
 def _take(folder: Path) -> int | None:
     """Lock the folder itself: no file to leave behind, and the lock ends with the process."""
     if fcntl is None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from anncore.contract.trial import Phase, PlannedRow, canonical
@@ -56,7 +57,7 @@ class SharedTexts:
         """Keep a text and return its name."""
         name = self._names.get(text)
         if name is None:
-            name = _name(text)
+            name = text_name(text)
             self._file.execute("INSERT OR IGNORE INTO texts VALUES (?,?)", (name, text))
             self._names[_bounded(self._names, text)] = name
         return name
@@ -66,7 +67,7 @@ class SharedTexts:
         text = self._texts.get(name)
         if text is None:
             row = self._file.execute("SELECT text FROM texts WHERE name = ?", (name,)).fetchone()
-            if row is None or _name(str(row[0])) != name:
+            if row is None or text_name(str(row[0])) != name:
                 raise self._file.damaged(f"text {name}: it {'is lost' if row is None else 'does not fit'}")
             text = self._texts[_bounded(self._texts, name)] = str(row[0])
         return text
@@ -124,13 +125,20 @@ class SharedTexts:
 
     def planned(self, phase: Phase, key: str, row: str) -> PlannedRow:
         """Return the planned row that `row` was given; those of one configuration share their labels."""
-        plain = json.loads(row)
-        if "of" not in plain:  # of an older store
-            return PlannedRow(**plain)
-        name = plain["of"]
-        if name not in self._rows:
-            self._rows[_bounded(self._rows, name)] = json.loads(self.text(name))
-        return PlannedRow(key=key, phase=phase, seed=plain["seed"], **self._rows[name])
+        return planned_row(phase, key, row, self.text, self._rows)
+
+
+def planned_row(
+    phase: Phase, key: str, row: str, text: Callable[[str], str], known: dict[str, dict[str, Any]] | None = None
+) -> PlannedRow:
+    """Return a planned row from its columns; text: gives the text of a name. known: what is read already."""
+    plain = json.loads(row)
+    if "of" not in plain:  # of an older store
+        return PlannedRow(**plain)
+    name, known = plain["of"], {} if known is None else known
+    if name not in known:
+        known[_bounded(known, name)] = json.loads(text(name))
+    return PlannedRow(key=key, phase=phase, seed=plain["seed"], **known[name])
 
 
 def checked_text(key: str, row: str) -> bytes:
@@ -138,7 +146,8 @@ def checked_text(key: str, row: str) -> bytes:
     return (f"{key}{row}" if row.startswith(SHORT) else row).encode()
 
 
-def _name(text: str) -> str:
+def text_name(text: str) -> str:
+    """Return the name of a text."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())[:10].decode()
 
 

@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.errors import StoreError
@@ -80,6 +80,14 @@ CREATE TABLE IF NOT EXISTS moments (
 """
 
 
+class Described(Protocol):
+    """A trial, or what is kept of one: the text that determines its numbers."""
+
+    @property
+    def text(self) -> str:
+        """The description, as `Trial.text` is."""
+
+
 class Store:
     """A run folder's results. Use as a context manager, or call `close`.
 
@@ -125,7 +133,7 @@ class Store:
                 raise self._file.damaged(_of_trial(key, f"status {status!r}"))
         return by_key
 
-    def add(self, pairs: Iterable[tuple[Trial, TrialResult]]) -> None:
+    def add(self, pairs: Iterable[tuple[Described, TrialResult]]) -> None:
         """Keep the results of a stack, all or none; a key's older result is replaced."""
         pairs = list(pairs)
         results = [result for _, result in pairs]
@@ -248,6 +256,34 @@ class Store:
     def _has(self, table: str) -> bool:
         names = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return (table,) in names
+
+    def keep_texts(self, texts: Iterable[str]) -> None:
+        """Keep shared texts of another store, whose rows come without them."""
+        with self._transaction():
+            for text in texts:
+                self._texts.keep(text)
+
+    def describe(self, trial: Trial) -> None:
+        """Keep the texts of a trial whose result is there and whose texts are lost."""
+        with self._transaction():
+            self._texts.shortened(trial.text)
+
+    def check(self) -> None:
+        """Read everything; raises StoreError where anything of it is damaged."""
+        with self._file.guarded():
+            for (line,) in self._file.execute("PRAGMA integrity_check").fetchall():
+                if line != "ok":
+                    raise self._file.damaged(line)
+        phases: tuple[Phase, ...] = ("tune", "report")
+        for phase in phases:
+            self.planned(phase)
+            self.counts(phase)
+        keys = self.keys()
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            for read_all in (self.results, self.descriptions, self.maps, self.snapshots, self.moments):
+                len(list(read_all(chunk)))
+        self.environments()
 
     def keys(self) -> list[str]:
         """Return the keys of all results, also of trials that the last plan does not have."""
