@@ -129,6 +129,9 @@ from .engine.process import (
     Watchdog as Watchdog,
     children_on_one_blas_thread as children_on_one_blas_thread,
     ends_with_parent as ends_with_parent,
+    killed_for_memory as killed_for_memory,
+    limit_memory as limit_memory,
+    memory_bytes as memory_bytes,
     signals_held as signals_held,
 )
 from .engine.snapshots import Snapshot as Snapshot

@@ -39,6 +39,7 @@ class Database:
     def __init__(self, path: Path, tables: str, *, write: bool) -> None:
         self.path, self.schema = path, SCHEMA
         self._lock: int | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that is written
         self._connection: sqlite3.Connection | None = None
         try:
             with self.guarded():
@@ -75,6 +76,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Keep all that the body writes, or nothing of it."""
         with self.guarded():
+            self._put_back_deleted()
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -105,6 +107,25 @@ class Database:
         """Return the error for a file whose content cannot be what was written."""
         return StoreError(f"{self.path} is damaged ({what}). {ELSEWHERE}")
 
+    def _put_back_deleted(self) -> None:
+        """Write the file anew where it was deleted meanwhile, and raise: what is written on would be lost."""
+        if self._identity is None or _identity(self.path) == self._identity:
+            return
+        assert self._connection is not None
+        if self.path.exists():
+            raise StoreError(
+                f"{self.path} was replaced while a sweep was writing it; what that sweep did since is lost. "
+                "Let one sweep at a time use a folder."
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(self.path)) as anew:
+            self._connection.backup(anew)  # the system keeps a deleted file as long as it is open
+            anew.execute("PRAGMA journal_mode = DELETE")
+        raise StoreError(
+            f"{self.path} was deleted while a sweep was writing it; what was finished is there again, and the "
+            "same command resumes."
+        )
+
     def _open(self, tables: str, write: bool) -> None:
         if not write and not self.path.is_file():
             raise StoreError(f"{self.path.parent} is no run folder: it has no {self.path.name}.")
@@ -124,6 +145,7 @@ class Database:
             self._check_schema(write)
         if write:
             self._prepare(tables if new else "")
+            self._identity = _identity(self.path)
 
     def _check_schema(self, write: bool) -> None:
         if self.schema > SCHEMA:
@@ -162,6 +184,15 @@ class Database:
 
 
 ELSEWHERE = "Move it away to run its trials anew, or give another folder by --out."
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one under its name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def is_taken(folder: Path) -> bool:

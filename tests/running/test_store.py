@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import struct
@@ -493,6 +494,36 @@ def test_environments_are_spelled_out_once_and_counted(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "s.sqlite")
     assert db.execute("SELECT count(*) FROM environments").fetchone() == (2,)
     db.close()
+
+
+@pytest.mark.parametrize("deleted", ["folder", "file"])
+def test_a_store_that_is_deleted_while_it_is_written_is_there_again_with_all_that_was_finished(
+    tmp_path: Path, deleted: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    one, two = make_trial(1), make_trial(2)
+    with Store(run / "trials.sqlite") as store:
+        store.add([(one, make_result(one))])
+        shutil.rmtree(run) if deleted == "folder" else (run / "trials.sqlite").unlink()
+        with pytest.raises(StoreError, match=r"was deleted while .* is there again, and the same command resu"):
+            store.add([(two, make_result(two))])
+    with Store(run / "trials.sqlite") as store:
+        assert list(store.results([one.key, two.key])) == [make_result(one)]
+        store.add([(two, make_result(two))])
+
+
+def test_a_store_that_is_replaced_while_it_is_written_is_left_alone(tmp_path: Path) -> None:
+    run, one = tmp_path / "run", make_trial(1)
+    run.mkdir()
+    with Store(run / "trials.sqlite") as store:
+        shutil.rmtree(run)
+        run.mkdir()
+        Store(run / "trials.sqlite").close()
+        before = (run / "trials.sqlite").read_bytes()
+        with pytest.raises(StoreError, match="was replaced while a sweep was writing it"):
+            store.add([(one, make_result(one))])
+    assert (run / "trials.sqlite").read_bytes() == before
 
 
 def test_a_missing_store_cannot_be_read(tmp_path: Path) -> None:
