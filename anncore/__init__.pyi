@@ -23,7 +23,9 @@ from .contract.events import (
     StopRequested as StopRequested,
     SweepDone as SweepDone,
     SweepStarted as SweepStarted,
+    TablesStarted as TablesStarted,
     TooShort as TooShort,
+    WorkersChanged as WorkersChanged,
 )
 from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (

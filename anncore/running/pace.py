@@ -50,7 +50,8 @@ class Meter:
 
     def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._clock = registry, clock
-        self._began = clock()
+        self._began = self._phase_began = clock()
+        self._done_before = 0  # trials of the phase
         self._seen: list[
             tuple[float, float]
         ] = []  # when how much work was done, from the first that was heard
@@ -71,6 +72,7 @@ class Meter:
         if not self._unsized:
             self._past += sum(self._work[key] for key in self._results)
         self._results = set(done)
+        self._phase_began, self._done_before = self._clock(), len(self._results)
         todo = any(trial.key not in self._results for trial in trials)  # sizes need data, which takes time
         self._work = {trial.key: self._work_of(trial) if todo else 1.0 for trial in trials}
         mean = sum(self._work.values()) / max(1, len(self._work))
@@ -108,6 +110,12 @@ class Meter:
     def trials(self) -> float:
         """Return how many trials of the phase are done, parts of trials included."""
         return len(self._results) + sum(done for _, done in self._running.values())
+
+    def rate(self) -> float | None:
+        """Return how many trials of the phase end in a second since it began; None while nothing tells."""
+        seconds = self._clock() - self._phase_began
+        new = self.trials() - self._done_before
+        return new / seconds if seconds > 0 and new > 0 else None
 
     def share(self) -> float:
         """Return the share of the whole sweep's work that is done."""

@@ -100,10 +100,13 @@ class Store:
         self._file = Database(path, TABLES, write=write)
         self._checked = self._file.schema > 1
         self._texts = SharedTexts(self._file)
-        if write:
+        try:
             with self._file.guarded():
-                self._file.execute(LATER)
-                self._file.execute(TEXTS)
+                for statement in (LATER, TEXTS) if write else ():
+                    self._file.execute(statement)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Store:
         return self
