@@ -7,8 +7,11 @@ import io
 import json
 import math
 import re
+import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,17 +129,20 @@ class Results(Shown):
         return int((~self.trials["status"].isin(["ok", "diverged"])).sum())
 
 
-def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+def trials_frame(
+    rows: Sequence[PlannedRow], results: Mapping[str, TrialResult] | Iterable[TrialResult]
+) -> pd.DataFrame:
     """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
     import pandas as pd
 
     labelled = {kind for row in rows for kind in row.labels}  # also of what has not run: columns must not
-    rows = [row for row in rows if row.key in results]  # depend on how far a sweep is
-    ended = [results[row.key] for row in rows]
+    ended = _Ended(results.values() if isinstance(results, Mapping) else results)  # depend on how far it is
+    rows = [row for row in rows if row.key in ended.places]
+    at = np.array([ended.places[row.key] for row in rows], np.int64)
     columns: dict[str, Any] = {
         "key": _texts(row.key for row in rows),
         "phase": _texts(row.phase for row in rows),
-        "status": _texts(result.status for result in ended),
+        "status": _texts(ended.statuses[place] for place in at),
         "problem": _texts(row.problem for row in rows),
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
@@ -146,14 +152,67 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])
     columns["seed"] = np.array([row.seed for row in rows], np.int64)
-    for name in _metrics(ended):
-        columns[name] = np.array([result.metrics.get(name, math.nan) for result in ended], np.float64)
-    columns["steps_done"] = np.array([result.steps_done for result in ended], np.int64)
-    columns["stopped"] = _texts(result.stopped for result in ended)
-    columns["error"] = _texts(result.error for result in ended)
-    columns["environment"] = _texts(environment_digest(result.environment) for result in ended)
-    columns["train_seconds"] = np.array([result.train_seconds for result in ended], np.float64)
+    # Two trials of one key share a result; a result that no row has gives no column.
+    given = ended.given
+    for name in _in_order(name for name in ended.metrics if given[name][at].any()):
+        columns[name] = ended.values(name)[at]
+    columns["steps_done"] = np.array(ended.steps, np.int64)[at]
+    columns["stopped"] = _texts(ended.stopped[place] for place in at)
+    columns["error"] = _texts(ended.errors[place] for place in at)
+    columns["environment"] = _texts(ended.environments[place] for place in at)
+    columns["train_seconds"] = np.array(ended.seconds, np.float64)[at]
     return pd.DataFrame(columns)
+
+
+class _Ended:
+    """Results column by column: of a hundred thousand, a dict of metrics each would take most memory."""
+
+    def __init__(self, results: Iterable[TrialResult]) -> None:
+        self.places: dict[str, int] = {}
+        self.statuses: list[str] = []
+        self.steps, self.seconds = array("q"), array("d")
+        self.stopped: list[str] = []
+        self.errors: list[str] = []
+        self.environments: list[str] = []
+        self.metrics: dict[str, array[float]] = {}
+        self._given: dict[str, bytearray] = {}
+        digests: dict[str, str] = {}
+        for result in results:
+            place = self.places[result.key] = len(self.statuses)
+            self.statuses.append(sys.intern(result.status))
+            self.steps.append(result.steps_done)
+            self.seconds.append(result.train_seconds)
+            self.stopped.append(result.stopped)
+            self.errors.append(result.error)
+            if result.environment not in digests:
+                digests[result.environment] = environment_digest(result.environment)
+            self.environments.append(digests[result.environment])
+            for name, value in result.metrics.items():
+                self._add(name, place, value)
+        for name in self.metrics:
+            self._fill(name, len(self.statuses))
+
+    def _add(self, name: str, place: int, value: float) -> None:
+        if name not in self.metrics:
+            self.metrics[name], self._given[name] = array("d"), bytearray()
+        self._fill(name, place)
+        self.metrics[name].append(value)
+        self._given[name].append(1)
+
+    def _fill(self, name: str, place: int) -> None:
+        lacking = place - len(self.metrics[name])
+        if lacking:
+            self.metrics[name].extend([math.nan] * lacking)
+            self._given[name].extend(bytes(lacking))
+
+    def values(self, name: str) -> Any:
+        """Return a metric's values, NaN where a result has none."""
+        return np.array(self.metrics[name], np.float64)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """By metric, which results have it."""
+        return {name: np.frombuffer(bytes(there), np.bool_) for name, there in self._given.items()}
 
 
 def _texts(values: Iterable[str | None]) -> Any:
@@ -170,8 +229,12 @@ def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
 
 
 def _metrics(results: Iterable[TrialResult]) -> list[str]:
-    """Return the metrics' columns, losses first, each on train, valid and test; then what has no split."""
-    names = {name for result in results for name in result.metrics}
+    """Return the metrics' columns of results; see `_in_order`."""
+    return _in_order({name for result in results for name in result.metrics})
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Return metrics' columns, losses first, each on train, valid and test; then what has no split."""
     order = {split: place for place, split in enumerate(SPLITS)}
 
     def place(name: str) -> tuple[bool, bool, str, int, str]:
@@ -197,27 +260,41 @@ def _column(values: list[Any]) -> Any:
     return _texts(texts)
 
 
-def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.DataFrame:
-    """Return the curves of all results, long, in the order of `keys`; each by metric, then step."""
+def curves_frame(
+    results: Iterable[TrialResult],
+    keys: Iterable[str],
+    *,
+    most: float = math.inf,
+    spared: Container[str] = (),
+) -> pd.DataFrame:
+    """Return the curves of all results, long, in the order of `keys`; each by metric, then step.
+
+    Where they hold more than `most` values, each curve keeps its first and last evaluation and every second
+    one between, or every fourth, eighth, ..., the fewest that it takes. Those of the keys that are `spared`
+    are thinned only where they alone hold too many; the others go down to two evaluations then.
+    """
     import pandas as pd
 
-    values: dict[str, tuple[Any, Any]] = {}  # by key what is at which steps, and the values of all
-    layouts: dict[tuple[Any, ...], tuple[Any, Any]] = {}  # most trials have metrics and steps in common
+    values: dict[str, tuple[_Layout, Any]] = {}
+    layouts: dict[tuple[Any, ...], _Layout] = {}  # most trials have metrics and steps in common
     for result in results:
-        layout = (tuple(result.curves), result.steps)
-        if layout not in layouts:
+        same = (tuple(result.curves), result.steps)
+        if same not in layouts:
             names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
-            metrics = np.repeat(np.array(names, object), len(result.steps))
-            layouts[layout] = metrics, np.tile(np.array(result.steps, np.int64), len(names))
-        names = list(dict.fromkeys(layouts[layout][0])) if result.steps else []
-        flat = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
+            layouts[same] = _Layout(tuple(names), result.steps)
+        layout = layouts[same]
+        flat = np.array([result.curves[name] for name in layout.names], np.float64).reshape(-1)
         values[result.key] = layout, flat
+    if most < math.inf:
+        whole = [key for key in values if key in spared]
+        left = most - _thin(values, whole, most)
+        _thin(values, [key for key in values if key not in spared], left)
     order = [key for key in keys if key in values]
     lengths = [len(values[key][1]) for key in order]
     empty = np.array([], np.float64)
-    step = np.concatenate([empty.astype(np.int64), *(layouts[values[key][0]][1] for key in order)])
+    step = np.concatenate([empty.astype(np.int64), *(values[key][0].step for key in order)])
     value = np.concatenate([empty, *(values[key][1] for key in order)])
-    metric = np.concatenate([empty.astype(object), *(layouts[values[key][0]][0] for key in order)])
+    metric = np.concatenate([empty.astype(object), *(values[key][0].metric for key in order)])
     del values
     text: Any = pd.Series([""]).dtype
     return pd.DataFrame(
@@ -229,6 +306,44 @@ def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.Data
         },
         copy=False,
     )
+
+
+class _Layout:
+    """Which metrics and steps the values of a trial's curves have, in their order."""
+
+    def __init__(self, names: tuple[str, ...], steps: tuple[int, ...]) -> None:
+        self.names, self.steps = names, steps
+        self.metric = np.repeat(np.array(names, object), len(steps))
+        self.step = np.tile(np.array(steps, np.int64), len(names))
+        self._thinned: dict[int, tuple[_Layout, Any]] = {}
+
+    def thinned(self, every: int) -> tuple[_Layout, Any]:
+        """Return the layout of every so many evaluations and the last, and which of the values these are."""
+        if every not in self._thinned:
+            number = len(self.steps)
+            at = sorted({*range(0, number, every), number - 1}) if number else []
+            places = (np.arange(len(self.names))[:, None] * number + np.array(at, np.int64)).reshape(-1)
+            self._thinned[every] = _Layout(self.names, tuple(self.steps[place] for place in at)), places
+        return self._thinned[every]
+
+
+def _thin(values: dict[str, tuple[_Layout, Any]], keys: Sequence[str], most: float) -> int:
+    """Thin the curves of some keys until they hold at most so many values; return how many they hold."""
+    number = Counter(values[key][0] for key in keys)
+    longest = max((len(layout.steps) for layout in number), default=0)
+    every = 1
+    while every < longest and _held(number, every) > most:
+        every *= 2
+    if every > 1:
+        for key in keys:
+            layout, flat = values[key]
+            thinned, places = layout.thinned(every)
+            values[key] = thinned, flat[places]
+    return _held(number, every)
+
+
+def _held(number: Counter[_Layout], every: int) -> int:
+    return sum(count * len(layout.thinned(every)[1]) for layout, count in number.items())
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
@@ -259,22 +374,29 @@ def _cells(column: Any) -> Callable[[slice], list[str]]:
     if column.dtype.kind in "fmM":  # short floats and dates, whose cells need no quotes
         texts = column.to_csv(index=False, header=False, lineterminator="\n").replace('""', "").split("\n")
         return lambda rows: texts[:-1][rows]
-    gaps = column.isna().to_numpy()
     if column.dtype != pd.Series([""]).dtype:  # several types, of which 1, 1.0 and True are equal
         return lambda rows: [
             "" if gap else _quoted(_escaped(value))
-            for value, gap in zip(column.iloc[rows].to_numpy(object), gaps[rows], strict=True)
+            for value, gap in zip(column.iloc[rows].to_numpy(object), column.iloc[rows].isna(), strict=True)
         ]
-    # Texts repeat: thousands of rows, and a few values.
-    known = {text: _quoted(_escaped(text)) for text in column.dropna().unique()}
+    known: dict[Any, str] = {}  # texts repeat: thousands of rows, and a few values
 
     def cells(rows: slice) -> list[str]:
-        values = column.iloc[rows].to_numpy(object)
-        if gaps[rows].any():
-            return ["" if gap else known[text] for text, gap in zip(values, gaps[rows], strict=True)]
+        piece = column.iloc[rows]
+        values = piece.to_numpy(object)
+        if piece.isna().any():
+            values = np.where(piece.isna(), None, values)
+        if len(known) > CSV_ROWS:
+            known.clear()
+        for text in set(values) - known.keys():
+            known[text] = "" if text is None else _as_is(text, _quoted(_escaped(text)))
         return [known[text] for text in values]
 
     return cells
+
+
+def _as_is(text: str, cell: str) -> str:
+    return text if text == cell else cell
 
 
 def _quoted(value: Any) -> str:

@@ -171,3 +171,30 @@ def test_a_csv_is_what_pandas_writes() -> None:
     assert to_csv(frame) == wanted
     empty = frame.iloc[:0]
     assert to_csv(empty) == empty.to_csv(index=False, lineterminator="\n").encode()
+
+
+def curve(key: str, steps: int) -> TrialResult:
+    values = tuple(float(step) for step in range(steps))
+    return TrialResult(key, "ok", {}, tuple(range(steps)), {"train_loss": values, "valid_loss": values})
+
+
+@pytest.mark.parametrize(
+    ("most", "tuned", "reported"),
+    [
+        (48, range(10), range(4)),  # 2 curves of 10 values twice, and of 4
+        (47, [0, 2, 4, 6, 8, 9], range(4)),
+        (32, [0, 2, 4, 6, 8, 9], range(4)),
+        (31, [0, 4, 8, 9], range(4)),
+        (8, [0, 9], range(4)),  # those that are reported are whole as long as they can be
+        (7, [0, 9], [0, 2, 3]),
+        (0, [0, 9], [0, 3]),
+    ],
+)
+def test_curves_are_thinned_by_the_stated_rule(most: int, tuned: Any, reported: Any) -> None:
+    results = [curve("a", 10), curve("b", 10), curve("r", 4)]
+    frame = curves_frame(results, ["a", "b", "r"], most=most, spared={"r"})
+    for key, steps in (("a", tuned), ("b", tuned), ("r", reported)):
+        mine = frame[frame["key"] == key]
+        assert mine["step"].tolist() == [*steps, *steps]
+        assert mine["value"].tolist() == [float(step) for step in (*steps, *steps)]
+        assert mine["metric"].tolist() == ["train_loss"] * len(steps) + ["valid_loss"] * len(steps)
