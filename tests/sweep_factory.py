@@ -20,11 +20,13 @@ from typing import Any, ClassVar
 import numpy as np
 from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
+HOWS = "raise exit hang leave nan slow hang-later abort segfault allocate".split()
+
 @dataclass(frozen=True)
 class Trouble(Optimizer):
     """Gradient descent that makes trouble."""
     name: ClassVar[str] = "trouble"
-    how: str = hyper("none", tuple("none raise exit hang leave nan slow hang-later abort segfault allocate".split()))
+    how: str = hyper("none", ("none", *HOWS))
     lr: Hyper = hyper(0.1, "(0, inf)")
 
     def init(self, weight: Array) -> Any:

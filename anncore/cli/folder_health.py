@@ -19,7 +19,7 @@ def examine_folder(folder: Path) -> Iterator[Finding]:
 
 
 def store(folder: Path) -> Iterator[Finding]:
-    """The results: all of them are read, and those that are sound go into a new store where others are not."""
+    """The results: all are read; where some are damaged, those that are sound go into a new store."""
     from anncore.running.database import is_taken
     from anncore.running.salvage import NAME, problem_of_store, salvage
     from anncore.running.store import Store
@@ -44,7 +44,8 @@ def store(folder: Path) -> Iterator[Finding]:
         text, _, way_out = str(error).removesuffix(".").partition("; ")
         yield Finding("store", "bad", text, way_out)
         return
-    text = f"was damaged; {counted(salvaged.results, 'sound result')} are in a new one, {salvaged.kept.name} is the old one"
+    sound = counted(salvaged.results, "sound result")
+    text = f"was damaged; {sound} in a new one, the old one is {salvaged.kept.name}"
     lost = "all of the plan" if salvaged.missing is None else counted(salvaged.missing, "trial")
     missing = "give the same 'annx sweep' again, which runs what is missing"
     if salvaged.missing:
@@ -67,7 +68,11 @@ def records(folder: Path) -> Iterator[Finding]:
     if not folder.is_dir():
         return
     run = RunFolder(folder)
-    for name, read in (("plan.json", run.summary), ("experiment.toml", run.experiment), ("env.json", run.environment)):
+    for name, read in (
+        ("plan.json", run.summary),
+        ("experiment.toml", run.experiment),
+        ("env.json", run.environment),
+    ):
         try:
             read()
         except AnnxError as error:

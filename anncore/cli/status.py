@@ -36,7 +36,8 @@ def command(folder: str | None, watch: bool, as_json: bool) -> int:
     Without DIR it is the sweep that runs, else the newest one, among the folders in reports/.
 
     Of a sweep that runs, here or in another terminal, it also shows how long it has run and about how long
-    the rest takes; also of one that runs on another machine, in a folder that both see. With --watch it looks again until the sweep ends; Ctrl-C leaves the sweep alone.
+    the rest takes, also of one that another machine runs in a folder that both see. With --watch it looks
+    again until the sweep ends; Ctrl-C leaves the sweep alone.
 
     The trials to report are known only when tuning is done.
     """

@@ -109,9 +109,9 @@ def prepare_process() -> None:
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))
 
 
-NOTICES = {
-    getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)
-} - {ASKS_FOR_PLACE}
+NOTICES = {getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)} - {
+    ASKS_FOR_PLACE
+}
 """By which a scheduler says that a job ends soon: SLURM's --signal, Grid Engine's -notify, LSF's -wa."""
 ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM), *NOTICES}
 """By which a process is asked to end: a driver's to handle, and its workers' to ignore."""

@@ -108,7 +108,7 @@ class Database:
         return StoreError(f"{self.path} is damaged ({what}). {ELSEWHERE}")
 
     def _put_back_deleted(self) -> None:
-        """Write the file anew where it was deleted meanwhile, and raise: what is written on would be lost."""
+        """Where the file was deleted meanwhile, write it anew and raise: more rows would be lost."""
         if self._identity is None or _identity(self.path) == self._identity:
             return
         assert self._connection is not None
@@ -122,8 +122,8 @@ class Database:
             self._connection.backup(anew)  # the system keeps a deleted file as long as it is open
             anew.execute("PRAGMA journal_mode = DELETE")
         raise StoreError(
-            f"{self.path} was deleted while a sweep was writing it; what was finished is there again, and the "
-            "same command resumes."
+            f"{self.path} was deleted while a sweep was writing it; what was finished is there again, "
+            "and the same command resumes."
         )
 
     def _open(self, tables: str, write: bool) -> None:

@@ -155,9 +155,10 @@ class Meter:
     def left(self) -> float | None:
         """Return about how many seconds the rest takes; None while nothing tells.
 
-        Where that is less than the rest of a stack that runs takes at its own pace, it is that: at the end
-        most workers have nothing to do. The speed is that of the later half of the time so far, as the load of a machine changes, but never
+        The speed is that of the later half of the time so far, as the load of a machine changes, but never
         below that of all of it: while the first stacks on other data compile their formulas no step is done.
+        It takes at least as long as the rest of each stack that runs, at that stack's own pace: at the end
+        most workers have nothing to do.
         """
         if not self._seen:
             return None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from anncore.contract.errors import StoreError
-from anncore.contract.events import Progressed, WorkersChanged
+from anncore.contract.events import Event, Progressed, WorkersChanged
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Phase, Status, Trial, TrialResult
 from anncore.running.database import is_taken
@@ -36,7 +36,7 @@ FAR = 120.0  # the same of another machine, whose clock differs and whose files 
 class Progress:
     """Tells how far a sweep is: to `tell`, if there is one, and in the run folder."""
 
-    def __init__(self, folder: Path, registry: Registry, tell: Callable[[Progressed], None] | None) -> None:
+    def __init__(self, folder: Path, registry: Registry, tell: Callable[[Event], None] | None) -> None:
         self._file, self._tell = folder / FILE, tell
         self._meter = Meter(registry)
         self._phase: Phase = "tune"
@@ -79,9 +79,12 @@ class Progress:
 
     def _phases(self) -> dict[str, dict[str, int]]:
         """Return the numbers of trials by phase and status, as `Store.counts` does."""
-        phases = {phase: dict(counts) for phase, counts in self._counts.items()}
+        phases: dict[str, dict[str, int]] = {phase: dict(counts) for phase, counts in self._counts.items()}
         missing = self._total - self._counts[self._phase].total() if self._counts else 0
-        return {**phases, self._phase: {**phases.get(self._phase, {}), **({"missing": missing} if missing else {})}}
+        return {
+            **phases,
+            self._phase: {**phases.get(self._phase, {}), **({"missing": missing} if missing else {})},
+        }
 
     def stack(self) -> float | None:
         """Return about how many seconds the shortest stack that runs takes; None if none has made a step."""

@@ -200,7 +200,9 @@ def _sound_rows(old: Path, new: Path, folder: Path) -> Salvaged:
     rows = _Rows(old)
     try:
         with Store(new) as store:
-            texts = {name: text for name, text in rows.from_both_ends("texts", "name") if text_name(text) == name}
+            texts = {
+                name: text for name, text in rows.from_both_ends("texts", "name") if text_name(text) == name
+            }
             store.keep_texts(texts.values())
             keys = _results(rows, store)
             missing = _plans(rows, store, texts)
@@ -211,8 +213,12 @@ def _sound_rows(old: Path, new: Path, folder: Path) -> Salvaged:
 
 def _results(rows: _Rows, store: Store) -> list[str]:
     """Copy sound results with what figures draw of them; return their keys."""
-    environments = {digest: text for digest, text in rows.of("environments") if environment_digest(text) == digest}
-    drawn = {table: _drawn(rows, table, unpack) for table, unpack in (("maps", unpacked), ("snapshots", read))}
+    environments = {
+        digest: text for digest, text in rows.of("environments") if environment_digest(text) == digest
+    }
+    drawn = {
+        table: _drawn(rows, table, unpack) for table, unpack in (("maps", unpacked), ("snapshots", read))
+    }
     moments: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
     for key, step, blob in rows.of("moments"):
         with contextlib.suppress(ValueError, TypeError):

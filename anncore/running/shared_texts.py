@@ -129,7 +129,11 @@ class SharedTexts:
 
 
 def planned_row(
-    phase: Phase, key: str, row: str, text: Callable[[str], str], known: dict[str, dict[str, Any]] | None = None
+    phase: Phase,
+    key: str,
+    row: str,
+    text: Callable[[str], str],
+    known: dict[str, dict[str, Any]] | None = None,
 ) -> PlannedRow:
     """Return a planned row from its columns; text: gives the text of a name. known: what is read already."""
     plain = json.loads(row)

@@ -289,7 +289,7 @@ def test_a_disk_that_is_full_at_any_file_leaves_whole_ones_and_no_leftover(
 def test_a_disk_that_is_full_at_any_write_is_one_line_and_the_same_command_resumes(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    """No file may grow beyond so many bytes, the store and its log among them: a write fails in its middle."""
+    """No file may grow beyond so many bytes, not even the store and its log: a write fails in its middle."""
     resource = pytest.importorskip("resource")
     shutil.copy(whole / "x.toml", tmp_path)
     monkeypatch.chdir(tmp_path)

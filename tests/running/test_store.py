@@ -429,9 +429,9 @@ def test_a_shared_text_that_is_lost_or_another_is_told(tmp_path: Path, change: s
     db.execute(change)
     db.close()
     with Store(tmp_path / "s.sqlite", write=False) as store:
-        with pytest.raises(StoreError, match="is damaged .* Move it away"):
+        with pytest.raises(StoreError, match=r"is damaged .* Move it away"):
             store.descriptions([trials[0].key])
-        with pytest.raises(StoreError, match="is damaged .* Move it away"):
+        with pytest.raises(StoreError, match=r"is damaged .* Move it away"):
             store.planned("tune")
 
 
@@ -506,7 +506,7 @@ def test_a_store_that_is_deleted_while_it_is_written_is_there_again_with_all_tha
     with Store(run / "trials.sqlite") as store:
         store.add([(one, make_result(one))])
         shutil.rmtree(run) if deleted == "folder" else (run / "trials.sqlite").unlink()
-        with pytest.raises(StoreError, match=r"was deleted while .* is there again, and the same command resu"):
+        with pytest.raises(StoreError, match=r"was deleted while .* is there again, and the same command"):
             store.add([(two, make_result(two))])
     with Store(run / "trials.sqlite") as store:
         assert list(store.results([one.key, two.key])) == [make_result(one)]

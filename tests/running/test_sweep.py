@@ -663,7 +663,7 @@ def test_being_asked_to_end_is_as_an_interrupt(number: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU])
 def test_a_notice_that_the_job_ends_soon_drains_and_the_signal_after_it_stops_nothing(number: int) -> None:
-    """SLURM sends --signal=USR1@60 and SIGTERM at the end; SIGTERM again, or Ctrl-C, is not to be waited for."""
+    """SLURM sends --signal=USR1@60, and SIGTERM at the end; another SIGTERM, or Ctrl-C, stops."""
     stopper, before = Stopper(), signal.getsignal(number)
     with interruptible(stopper):
         os.kill(os.getpid(), number)

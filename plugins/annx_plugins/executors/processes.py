@@ -67,7 +67,9 @@ class Processes(Executor):
     name: ClassVar[str] = "processes"
     default: ClassVar[bool] = True
 
-    memory: float = hyper(0.0, "[0, inf)", help="GiB that a worker may take; 0 for four fifths of the machine's")
+    memory: float = hyper(
+        0.0, "[0, inf)", help="GiB that a worker may take; 0 for four fifths of the machine's"
+    )
 
     def run(
         self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
@@ -100,7 +102,9 @@ class _Worker:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         bound = _kernel_ends_children()
-        self.process = context.Process(target=_serve, args=(theirs, work, bound, memory), name=NAME, daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, work, bound, memory), name=NAME, daemon=True
+        )
         try:
             with children_on_one_blas_thread(), _without_main(work), signals_held():
                 self.process.start()
