@@ -27,7 +27,7 @@ from anncore.engine.decision_maps import unpacked
 from anncore.engine.snapshots import read
 from anncore.experiment.plan import Plan
 from anncore.running.database import APPLICATION, SCHEMA, WRITABLE, locked
-from anncore.running.files import not_written
+from anncore.running.files import not_written, replace_file
 from anncore.running.run_folder import RunFolder
 from anncore.running.shared_texts import checked_text, planned_row, text_name
 from anncore.running.store import Store, result_columns, result_of
@@ -126,8 +126,7 @@ def _readable_copy(path: Path, place: Path) -> Path:
     pages = os.path.getsize(copy) // size
     first[28:32] = struct.pack(">I", pages)
     first[92:96] = first[24:28]  # that number of pages is the valid one
-    with copy.open("r+b") as file:
-        file.write(first[:size])
+    replace_file(copy, bytes(first[:size]) + copy.read_bytes()[size:])
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{copy}-wal")  # it would bring the lost page back
     return copy
