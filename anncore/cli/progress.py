@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
-from anncore.running.progress_line import MANY, PHASES, STARTING, duration, staff, tables
+from anncore.running.progress_line import PHASES, STARTING, duration, staff, tables
 
 if TYPE_CHECKING:
     from anncore.contract.events import Event
@@ -78,7 +78,7 @@ class _Bars:
             self._update(event.phase, completed=ended, done=f"{ended}/{total:.0f}", left="")
         elif isinstance(event, WorkersChanged):
             self._console.print(f"Workers: {staff(event.workers, event.lost)}")
-        elif isinstance(event, TablesStarted) and event.trials >= MANY:
+        elif isinstance(event, TablesStarted):
             self._console.print(tables(event.trials))
         elif isinstance(event, StopRequested):
             self._console.print("Finishing the trials that are running; Ctrl-C again stops at once.")

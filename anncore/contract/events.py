@@ -95,7 +95,7 @@ class WorkersChanged:
 
 @dataclass(frozen=True)
 class TablesStarted:
-    """All trials have ended, and the tables of so many are written, which takes a while for many."""
+    """The tables of so many trials are written, which takes a while; heard where there are 10,000 or more."""
 
     trials: int
 

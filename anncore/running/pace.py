@@ -50,7 +50,8 @@ class Meter:
 
     def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._clock = registry, clock
-        self._began = self._phase_began = clock()
+        self._began = clock()
+        self._phase_began: float | None = None  # when the first of the phase's stacks was heard of
         self._done_before = 0  # trials of the phase
         self._seen: list[
             tuple[float, float]
@@ -76,7 +77,7 @@ class Meter:
         if not self._unsized:
             self._past += self._ended
         self._results = set(done)
-        self._phase_began, self._done_before = self._clock(), len(self._results)
+        self._phase_began, self._done_before = None, len(self._results)
         todo = any(trial.key not in self._results for trial in trials)  # sizes need data, which takes time
         self._work = {trial.key: self._work_of(trial) if todo else 1.0 for trial in trials}
         self._planned = math.fsum(self._work.values())
@@ -113,7 +114,7 @@ class Meter:
         elif done - last[1] >= len(keys) / 4:
             last, before = (now, done), last
         self._stepping[keys[0]] = last, before
-        self._note()
+        self._note(now)
 
     def finished(self, keys: Iterable[str]) -> None:
         """Take note that these trials have results."""
@@ -123,16 +124,17 @@ class Meter:
                 self._ended += self._work[key]
             self._running.pop(self._stack_of.get(key, key), None)
             self._stepping.pop(self._stack_of.get(key, key), None)
-        self._note()
+        self._note(self._clock())
 
     def trials(self) -> float:
         """Return how many trials of the phase are done, parts of trials included."""
         return len(self._results) + sum(done for _, done in self._running.values())
 
     def rate(self) -> float | None:
-        """Return how many trials of the phase end in a second since it began; None while nothing tells."""
-        seconds = self._clock() - self._phase_began
-        new = self.trials() - self._done_before
+        """Return how many trials of the phase end in a second; None while nothing tells."""
+        if self._phase_began is None or not self._seen:
+            return None
+        seconds, new = self._seen[-1][0] - self._phase_began, self.trials() - self._done_before
         return new / seconds if seconds > 0 and new > 0 else None
 
     def share(self) -> float:
@@ -184,8 +186,9 @@ class Meter:
         """Return the work that was done since the sweep began."""
         return self._done() - self._given
 
-    def _note(self) -> None:
-        now = self._clock()
+    def _note(self, now: float) -> None:
+        if self._phase_began is None:
+            self._phase_began = now
         if not self._seen or now - self._seen[-1][0] >= 1:
             self._seen.append((now, self._new()))
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:  # the command line imports this before it knows whether it ne
 
 PHASES = {"tune": "Tuning", "report": "Final runs"}
 STARTING = "starting workers"  # which import, make data and compile formulas before the first step
-MANY = 10_000  # trials whose tables take seconds
 APART = 10.0  # seconds between two lines where a line cannot be written over
 
 
@@ -51,8 +50,7 @@ class ProgressLine:
         elif isinstance(event, WorkersChanged):
             self._show(f"Workers: {staff(event.workers, event.lost)}", last=True)
         elif isinstance(event, TablesStarted):
-            if event.trials >= MANY:
-                self._show(tables(event.trials), last=True)
+            self._show(tables(event.trials), last=True)
         elif isinstance(event, TooShort):
             self._show("No trial ended within max_time; parts of trials are not kept.", last=True)
 

@@ -48,6 +48,7 @@ from anncore.running.trial_runs import Crew, outcomes, run_trials
 from anncore.running.worker import Task, Work
 
 LOG = logging.getLogger(__name__)
+MANY = 10_000  # trials whose tables take seconds
 FAILURES = ("failed", "timeout", "crashed")
 
 Admit = Callable[[Sequence[Registered]], Sequence[str]]
@@ -126,7 +127,9 @@ def sweep(
             if run.everything(until_decided):
                 stopper.settle()  # it was asked to stop, and had come to its end
             run.look_again()
-        tell(TablesStarted(sum(store.counts(phase).total() for phase in ("tune", "report"))))
+        trials = sum(store.counts(phase).total() for phase in ("tune", "report"))
+        if trials >= MANY:
+            tell(TablesStarted(trials))
         results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
         results = dataclasses.replace(results, past=remembered(folder.path))
         folder.write_tables(results)

@@ -205,3 +205,16 @@ def test_the_time_left_is_right_within_a_factor_of_two_from_a_minute_on(seed: in
     checked = [(now, left) for now, left in estimates if now < 0.8 * end]
     assert len(checked) > 200
     assert [(now, left) for now, left in checked if not 0.5 <= left / (end - now) <= 2.0] == []
+
+
+def test_the_rate_is_that_of_the_phase_since_its_first_stack_was_heard_of() -> None:
+    clock, trials = Clock(), [small(seed) for seed in range(6)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [trial.key for trial in trials[:2]], later=0)
+    assert meter.rate() is None
+    clock.now = 10.0
+    meter.heard(trials[2:], 0.0)
+    assert meter.rate() is None
+    clock.now = 12.0
+    meter.heard(trials[2:], 1.0)
+    assert meter.rate() == pytest.approx(0.5)  # those that were done before count for nothing
