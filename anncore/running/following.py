@@ -142,7 +142,8 @@ class Follower:
                 replaced.append(phase)
             while self._rows_read[phase] < noted[0] and not more:
                 chunk = file.execute(
-                    "SELECT key, row FROM planned WHERE phase = ? AND position >= ? ORDER BY position LIMIT ?",
+                    "SELECT key, row FROM planned WHERE phase = ? AND position >= ? "
+                    "ORDER BY position LIMIT ?",
                     (phase, self._rows_read[phase], ROWS),
                 ).fetchall()
                 if not chunk:
