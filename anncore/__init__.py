@@ -44,7 +44,7 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, Problem, ReportTable,
                  ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
-                 TooShort, StopRequested, SweepDone; Event is any of them
+                 TooShort, StopRequested, WorkersChanged, TablesStarted, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,
                  steps_first, read_states, root_mean_squares, add_outliers, flip_labels, WeightDecay,
                  DECAY_MODES

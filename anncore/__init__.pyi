@@ -23,7 +23,9 @@ from .contract.events import (
     StopRequested as StopRequested,
     SweepDone as SweepDone,
     SweepStarted as SweepStarted,
+    TablesStarted as TablesStarted,
     TooShort as TooShort,
+    WorkersChanged as WorkersChanged,
 )
 from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (
@@ -129,6 +131,9 @@ from .engine.process import (
     Watchdog as Watchdog,
     children_on_one_blas_thread as children_on_one_blas_thread,
     ends_with_parent as ends_with_parent,
+    killed_for_memory as killed_for_memory,
+    limit_memory as limit_memory,
+    memory_bytes as memory_bytes,
     signals_held as signals_held,
 )
 from .engine.snapshots import Snapshot as Snapshot

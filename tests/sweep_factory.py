@@ -13,18 +13,20 @@ from anncore import load_experiment
 from anncore.evidence.results import Results
 
 TROUBLE = '''
-import os, sys, time
+import ctypes, os, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 import numpy as np
 from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
+HOWS = "raise exit hang leave nan slow hang-later abort segfault allocate".split()
+
 @dataclass(frozen=True)
 class Trouble(Optimizer):
     """Gradient descent that makes trouble."""
     name: ClassVar[str] = "trouble"
-    how: str = hyper("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow", "hang later"))
+    how: str = hyper("none", ("none", *HOWS))
     lr: Hyper = hyper(0.1, "(0, inf)")
 
     def init(self, weight: Array) -> Any:
@@ -37,10 +39,18 @@ class Trouble(Optimizer):
             sys.exit("bye")
         if self.how == "exit":
             os._exit(3)
+        if self.how == "abort":
+            os.abort()
+        if self.how == "segfault":
+            ctypes.string_at(0)
+        if self.how == "allocate":
+            hoard = []
+            while True:
+                hoard.append(np.empty(1 << 24))
         if self.how == "hang":
             Path(__file__).with_name("hanging").touch()
             time.sleep(600)
-        if self.how == "hang later" and t == 20:
+        if self.how == "hang-later" and t == 20:
             time.sleep(600)
         if self.how == "slow":
             time.sleep(0.01)

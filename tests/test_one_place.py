@@ -33,6 +33,7 @@ ELSEWHERE = {
     "anncore/running/progress_line.py": "one line about a sweep in Python or in a notebook",
     "anncore/report/drawing/sheet.py": "saves a figure of a notebook in the file that its user names",
     "anncore/testing/elsewhere.py": "answers of the process that checks run in",
+    "anncore/engine/process.py": "tells the kernel by a file of /proc which process may end first",
     "anncore/contract/standard_output.py": "moves descriptors of standard output, prints nothing",
 }
 

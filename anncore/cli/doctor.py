@@ -1,4 +1,4 @@
-"""`annx doctor`: has this machine what sweeps need, and what to do where it has not?"""
+"""`annx doctor`: has this machine what sweeps need, is a run folder whole, and what to do where not?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold r
 PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
 
 
-@click.command(short_help="Check this machine: packages, BLAS, cores, memory, disk, plugins.")
+@click.command(short_help="Check this machine, or mend the run folder DIR.")
+@click.argument("run", metavar="[DIR]", required=False, type=NamedPath())
 @click.option(
     "--out",
     "folder",
@@ -34,8 +35,13 @@ PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
 @scheduler_option
 @scheduler_file_option
 @json_option
-def command(folder: str, scheduler: str | None, scheduler_file: str | None, as_json: bool) -> int:
+def command(
+    run: str | None, folder: str, scheduler: str | None, scheduler_file: str | None, as_json: bool
+) -> int:
     """Check that this machine has what sweeps need, and say what to do where it has not.
+
+    With DIR, a run folder, it reads all of that folder instead. Where its store is damaged, every result that
+    is sound goes into a new store, and the damaged file stays beside it; the same sweep then runs the rest.
 
     With --scheduler or --scheduler-file it also asks each worker of that cluster for its versions.
 
@@ -44,6 +50,10 @@ def command(folder: str, scheduler: str | None, scheduler_file: str | None, as_j
     """
     from anncore.cli.health import examine
 
+    if run is not None:
+        from anncore.cli.folder_health import examine_folder
+
+        return _say(list(examine_folder(Path(run))), as_json, "This run folder can be used.")
     findings = list(examine(Path(folder)))
     given = {"scheduler": scheduler, "scheduler_file": scheduler_file}
     places = {name: place for name, place in given.items() if place is not None}
@@ -51,12 +61,17 @@ def command(folder: str, scheduler: str | None, scheduler_file: str | None, as_j
         from anncore.cli.cluster import examine_cluster
 
         findings += examine_cluster(places)
+    return _say(findings, as_json, "Sweeps work here.")
+
+
+def _say(findings: Sequence[Finding], as_json: bool, well: str) -> int:
+    """Print the findings and, where none is bad, that all is well; return the exit code."""
     bad = [finding for finding in findings if finding.status == "bad"]
     if as_json:
         print_json({"well": not bad, "findings": [finding._asdict() for finding in findings]})
     else:
         _show(findings)
-        say(f"{counted(len(bad), 'problem')}." if bad else "Sweeps work here.")
+        say(f"{counted(len(bad), 'problem')}." if bad else well)
     return SOME_FAILED if bad else OK
 
 

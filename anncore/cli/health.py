@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from anncore.cli.common import counted
+from anncore.engine.process import memory_bytes
 
 Status = Literal["ok", "note", "bad"]
 
@@ -207,33 +208,6 @@ def memory() -> Iterator[Finding]:
     else:
         way_out = f"{workers} workers may need more; run sweeps with --jobs {max(1, fit)}"
         yield Finding("memory", "note", text, way_out, facts)
-
-
-def memory_bytes(
-    meminfo: Path = Path("/proc/meminfo"), root: Path = Path("/sys/fs/cgroup")
-) -> tuple[int | None, int | None]:
-    """Return total and available memory, no more than a container may have; None where unknown."""
-    total = free = None
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = dict(
-            line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line
-        )
-        total = int(lines["MemTotal"].split()[0]) << 10
-        free = int(lines["MemAvailable"].split()[0]) << 10
-    if total is None:
-        with contextlib.suppress(AttributeError, ValueError, OSError):
-            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            most = int((root / limit).read_text(encoding="utf-8"))
-            if total is not None and most < total:
-                total = most
-                left = max(0, most - int((root / used).read_text(encoding="utf-8")))
-                free = left if free is None else min(free, left)
-    return total, free
 
 
 def _gigabytes(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
-from anncore.running.progress_line import PHASES, STARTING, duration
+from anncore.running.progress_line import PHASES, STARTING, duration, staff, tables
 
 if TYPE_CHECKING:
     from anncore.contract.events import Event
@@ -45,7 +45,15 @@ class _Bars:
         self._before: dict[str, int] = {}  # by phase, how many trials were done when it began
 
     def __call__(self, event: Event) -> None:
-        from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
+        from anncore.contract.events import (
+            PhaseDone,
+            PhaseStarted,
+            Progressed,
+            StackDone,
+            StopRequested,
+            TablesStarted,
+            WorkersChanged,
+        )
 
         if isinstance(event, PhaseStarted):
             before = sum(event.done.values())
@@ -68,6 +76,10 @@ class _Bars:
             ended = sum(event.counts.values())
             total = self._bars.tasks[self._tasks[event.phase]].total
             self._update(event.phase, completed=ended, done=f"{ended}/{total:.0f}", left="")
+        elif isinstance(event, WorkersChanged):
+            self._console.print(f"Workers: {staff(event.workers, event.lost)}")
+        elif isinstance(event, TablesStarted):
+            self._console.print(tables(event.trials))
         elif isinstance(event, StopRequested):
             self._console.print("Finishing the trials that are running; Ctrl-C again stops at once.")
 

@@ -21,6 +21,7 @@ from anncore.report.printable import printable_lines
 if TYPE_CHECKING:
     from anncore.contract.events import Progressed
     from anncore.experiment.model import Rounds
+    from anncore.running.progress import Running
 
 PAUSE = 1.0  # seconds between two looks
 
@@ -35,7 +36,8 @@ def command(folder: str | None, watch: bool, as_json: bool) -> int:
     Without DIR it is the sweep that runs, else the newest one, among the folders in reports/.
 
     Of a sweep that runs, here or in another terminal, it also shows how long it has run and about how long
-    the rest takes. With --watch it looks again until the sweep ends; Ctrl-C leaves the sweep alone.
+    the rest takes, also of one that another machine runs in a folder that both see. With --watch it looks
+    again until the sweep ends; Ctrl-C leaves the sweep alone.
 
     The trials to report are known only when tuning is done.
     """
@@ -77,22 +79,31 @@ class _Seen(NamedTuple):
     phases: Mapping[str, Mapping[str, int]]
     environments: Mapping[str, int]
     rounds: Rounds | None
-    running: Progressed | None
+    there: Running | None
     report: bool
     outdated: bool  # the report is of other trials than are there now
     packages: Mapping[str, str]
 
+    @property
+    def running(self) -> Progressed | None:
+        """How far the sweep is, if one runs."""
+        return None if self.there is None else self.there.event
+
 
 def _look(path: Path) -> _Seen:
     from anncore.contract.errors import StoreError
-    from anncore.running.progress import running
+    from anncore.running.progress import running_there
     from anncore.running.run_folder import RunFolder
     from anncore.running.store import Store
 
-    now = running(path)
-    with Store(path / "trials.sqlite", write=False) as store:
-        phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
-        environments = store.environments()
+    now = running_there(path)
+    phases: Mapping[str, Mapping[str, int]]
+    if now is not None and now.elsewhere:  # the store's log is in the memory of that machine
+        phases, environments = now.phases, {}
+    else:
+        with Store(path / "trials.sqlite", write=False) as store:
+            phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
+            environments = store.environments()
     run = RunFolder(path)
     try:
         packages = run.packages()
@@ -122,6 +133,8 @@ def _plain(seen: _Seen) -> dict[str, Any]:
         "report": seen.report,
         "report_outdated": seen.outdated,
         "running": None if seen.running is None else dataclasses.asdict(seen.running),
+        "host": seen.there.elsewhere if seen.there is not None else "",
+        "workers": None if seen.there is None or not seen.there.workers else _plain_staff(seen.there),
         "phases": seen.phases,
         "rounds": None if seen.rounds is None else seen.rounds._asdict(),
         "packages": seen.packages,
@@ -129,13 +142,18 @@ def _plain(seen: _Seen) -> dict[str, Any]:
     }
 
 
+def _plain_staff(there: Running) -> dict[str, Any]:
+    return {"used": there.workers, "lost": there.lost, "trials_per_second": there.rate}
+
+
 def _lines(seen: _Seen) -> Iterator[str]:
     from anncore.cli.plan import rounds_text
     from anncore.contract.engine_version import told_apart
 
     yield table(_rows(seen.phases))
-    if seen.running is not None:
-        yield _running(seen.running)
+    if seen.there is not None:
+        yield _running(seen.there.event)
+        yield from _staff(seen.there)
     if seen.rounds is not None:
         yield rounds_text(None, seen.rounds)
     if len(seen.environments) > 1:
@@ -170,6 +188,16 @@ def _running(now: Progressed) -> str:
         f"Running: {PHASES[now.phase].lower()}, {now.done:.1f} of {now.total} trials, {now.share:.0%} of all "
         f"work, {duration(now.elapsed)} so far{left}"
     )
+
+
+def _staff(there: Running) -> Iterator[str]:
+    """Say who runs a sweep, where that is not a matter of course."""
+    from anncore.running.progress_line import staff
+
+    if there.elsewhere:
+        yield f"It runs on {there.elsewhere}, another machine."
+    if there.workers or there.lost:
+        yield f"Workers: {staff(there.workers, there.lost, there.rate)}"
 
 
 @contextlib.contextmanager

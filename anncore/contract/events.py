@@ -86,6 +86,21 @@ class Progressed:
 
 
 @dataclass(frozen=True)
+class WorkersChanged:
+    """Workers of a cluster come or are lost. workers: how many are used now; lost: since the sweep began."""
+
+    workers: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class TablesStarted:
+    """The tables of so many trials are written, which takes a while; heard where there are 10,000 or more."""
+
+    trials: int
+
+
+@dataclass(frozen=True)
 class Distrusted:
     """Components gave other bits alone than in a stack, so all their trials are failed.
 
@@ -142,6 +157,8 @@ Event = (
     | OtherEnvironment
     | StackDone
     | Progressed
+    | WorkersChanged
+    | TablesStarted
     | Distrusted
     | TooShort
     | PhaseDone

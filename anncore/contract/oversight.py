@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NAMED_AFTER = 10.0  # seconds without a heartbeat, then the place is said
 LIMIT = 120.0  # seconds, then the process is killed
 BEAT = 0.25  # seconds between two heartbeats
+ASKS_FOR_PLACE: int = getattr(signal, "SIGRTMAX", getattr(signal, "SIGUSR1", 0))
+"""The signal that asks a process where it hangs; schedulers send SIGUSR1, which is left to them on Linux."""
 
 
 class Oversight:
@@ -43,9 +45,9 @@ class Oversight:
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)  # a trace that nobody reads must not hang either
-        faulthandler.register(signal.SIGUSR1, file=writing, all_threads=True)
+        faulthandler.register(ASKS_FOR_PLACE, file=writing, all_threads=True)
         own = [str(Path(__file__).parent.parent), os.path.dirname(os.__file__)]
-        numbers = [os.getpid(), reading, self.named_after, self.limit]
+        numbers = [os.getpid(), reading, self.named_after, self.limit, int(ASKS_FOR_PLACE)]
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", WATCH, *map(str, numbers), *own],
@@ -70,7 +72,8 @@ OVERSIGHT = Oversight()
 WATCH = """
 import os, select, signal, sys, time
 pid, traces, named_after, limit = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
-own, library = sys.argv[5:7]
+asks = int(sys.argv[5])
+own, library = sys.argv[6:8]
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 TICK = 0.5
 
@@ -88,7 +91,7 @@ def suspended():
         return False
 
 def place():
-    os.kill(pid, signal.SIGUSR1)
+    os.kill(pid, asks)
     time.sleep(TICK)
     try:
         text = os.read(traces, 1 << 16).decode("utf-8", "replace")

@@ -297,7 +297,7 @@ class PlannedRow(NamedTuple):
             trial.problem,
             trial.arm,
             trial.config,
-            dict(trial.labels),
-            dict(trial.values),
+            trial.labels,
+            trial.values,
             trial.seed,
         )

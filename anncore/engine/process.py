@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
+
+from anncore.contract.oversight import ASKS_FOR_PLACE
 
 BLAS_THREADS = (
     "OPENBLAS_NUM_THREADS",
@@ -106,7 +109,11 @@ def prepare_process() -> None:
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))
 
 
-ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+NOTICES = {getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)} - {
+    ASKS_FOR_PLACE
+}
+"""By which a scheduler says that a job ends soon: SLURM's --signal, Grid Engine's -notify, LSF's -wa."""
+ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM), *NOTICES}
 """By which a process is asked to end: a driver's to handle, and its workers' to ignore."""
 
 
@@ -116,8 +123,9 @@ def signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # else the first start would, and unblock the signal again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOTICES)
+    resource_tracker.ensure_running()  # else the first start would, and unblock the other signals again
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield
     finally:
@@ -197,3 +205,54 @@ for pid in watched:
     except (OSError, ValueError):
         pass
 """
+
+
+def memory_bytes(
+    meminfo: Path = Path("/proc/meminfo"), root: Path = Path("/sys/fs/cgroup")
+) -> tuple[int | None, int | None]:
+    """Return total and available memory, no more than a container may have; None where unknown."""
+    total = free = None
+    with suppress(OSError, ValueError, IndexError):
+        lines = dict(
+            line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line
+        )
+        total = int(lines["MemTotal"].split()[0]) << 10
+        free = int(lines["MemAvailable"].split()[0]) << 10
+    if total is None:
+        with suppress(AttributeError, ValueError, OSError):
+            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):
+            most = int((root / limit).read_text(encoding="utf-8"))
+            if total is not None and most < total:
+                total = most
+                left = max(0, most - int((root / used).read_text(encoding="utf-8")))
+                free = left if free is None else min(free, left)
+    return total, free
+
+
+def limit_memory(most: float) -> None:
+    """Let allocations above so many bytes raise MemoryError in this process, and end it before its parent.
+
+    Where the system runs out of memory all the same, Linux kills the process whose score is highest, which
+    would otherwise be the one that has run longest. Does nothing where the system has no such limits.
+    """
+    with suppress(ImportError, AttributeError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        least = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (least, hard))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def killed_for_memory() -> int:
+    """Return how many processes this system has killed since it started, as memory ran out; 0 if unknown."""
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    return 0

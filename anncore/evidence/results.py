@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import re
+import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from anncore.evidence.looks import PastLook
     from anncore.experiment.model import Experiment
 
-CSV_ROWS = 200_000  # written at a time
+CSV_ROWS = 50_000  # written at a time
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 
 
@@ -124,17 +129,20 @@ class Results(Shown):
         return int((~self.trials["status"].isin(["ok", "diverged"])).sum())
 
 
-def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+def trials_frame(
+    rows: Sequence[PlannedRow], results: Mapping[str, TrialResult] | Iterable[TrialResult]
+) -> pd.DataFrame:
     """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
     import pandas as pd
 
     labelled = {kind for row in rows for kind in row.labels}  # also of what has not run: columns must not
-    rows = [row for row in rows if row.key in results]  # depend on how far a sweep is
-    ended = [results[row.key] for row in rows]
+    ended = _Ended(results.values() if isinstance(results, Mapping) else results)  # depend on how far it is
+    rows = [row for row in rows if row.key in ended.places]
+    at = np.array([ended.places[row.key] for row in rows], np.int64)
     columns: dict[str, Any] = {
         "key": _texts(row.key for row in rows),
         "phase": _texts(row.phase for row in rows),
-        "status": _texts(result.status for result in ended),
+        "status": _texts(ended.statuses[place] for place in at),
         "problem": _texts(row.problem for row in rows),
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
@@ -144,14 +152,67 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])
     columns["seed"] = np.array([row.seed for row in rows], np.int64)
-    for name in _metrics(ended):
-        columns[name] = np.array([result.metrics.get(name, math.nan) for result in ended], np.float64)
-    columns["steps_done"] = np.array([result.steps_done for result in ended], np.int64)
-    columns["stopped"] = _texts(result.stopped for result in ended)
-    columns["error"] = _texts(result.error for result in ended)
-    columns["environment"] = _texts(environment_digest(result.environment) for result in ended)
-    columns["train_seconds"] = np.array([result.train_seconds for result in ended], np.float64)
+    # Two trials of one key share a result; a result that no row has gives no column.
+    given = ended.given
+    for name in _in_order(name for name in ended.metrics if given[name][at].any()):
+        columns[name] = ended.values(name)[at]
+    columns["steps_done"] = np.array(ended.steps, np.int64)[at]
+    columns["stopped"] = _texts(ended.stopped[place] for place in at)
+    columns["error"] = _texts(ended.errors[place] for place in at)
+    columns["environment"] = _texts(ended.environments[place] for place in at)
+    columns["train_seconds"] = np.array(ended.seconds, np.float64)[at]
     return pd.DataFrame(columns)
+
+
+class _Ended:
+    """Results column by column: of a hundred thousand, a dict of metrics each would take most memory."""
+
+    def __init__(self, results: Iterable[TrialResult]) -> None:
+        self.places: dict[str, int] = {}
+        self.statuses: list[str] = []
+        self.steps, self.seconds = array("q"), array("d")
+        self.stopped: list[str] = []
+        self.errors: list[str] = []
+        self.environments: list[str] = []
+        self.metrics: dict[str, array[float]] = {}
+        self._given: dict[str, bytearray] = {}
+        digests: dict[str, str] = {}
+        for result in results:
+            place = self.places[result.key] = len(self.statuses)
+            self.statuses.append(sys.intern(result.status))
+            self.steps.append(result.steps_done)
+            self.seconds.append(result.train_seconds)
+            self.stopped.append(result.stopped)
+            self.errors.append(result.error)
+            if result.environment not in digests:
+                digests[result.environment] = environment_digest(result.environment)
+            self.environments.append(digests[result.environment])
+            for name, value in result.metrics.items():
+                self._add(name, place, value)
+        for name in self.metrics:
+            self._fill(name, len(self.statuses))
+
+    def _add(self, name: str, place: int, value: float) -> None:
+        if name not in self.metrics:
+            self.metrics[name], self._given[name] = array("d"), bytearray()
+        self._fill(name, place)
+        self.metrics[name].append(value)
+        self._given[name].append(1)
+
+    def _fill(self, name: str, place: int) -> None:
+        lacking = place - len(self.metrics[name])
+        if lacking:
+            self.metrics[name].extend([math.nan] * lacking)
+            self._given[name].extend(bytes(lacking))
+
+    def values(self, name: str) -> Any:
+        """Return a metric's values, NaN where a result has none."""
+        return np.array(self.metrics[name], np.float64)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """By metric, which results have it."""
+        return {name: np.frombuffer(bytes(there), np.bool_) for name, there in self._given.items()}
 
 
 def _texts(values: Iterable[str | None]) -> Any:
@@ -168,8 +229,12 @@ def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
 
 
 def _metrics(results: Iterable[TrialResult]) -> list[str]:
-    """Return the metrics' columns, losses first, each on train, valid and test; then what has no split."""
-    names = {name for result in results for name in result.metrics}
+    """Return the metrics' columns of results; see `_in_order`."""
+    return _in_order({name for result in results for name in result.metrics})
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Return metrics' columns, losses first, each on train, valid and test; then what has no split."""
     order = {split: place for place, split in enumerate(SPLITS)}
 
     def place(name: str) -> tuple[bool, bool, str, int, str]:
@@ -195,26 +260,90 @@ def _column(values: list[Any]) -> Any:
     return _texts(texts)
 
 
-def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.DataFrame:
-    """Return the curves of all results, long, in the order of `keys`; each by metric, then step."""
+def curves_frame(
+    results: Iterable[TrialResult],
+    keys: Iterable[str],
+    *,
+    most: float = math.inf,
+    spared: Container[str] = (),
+) -> pd.DataFrame:
+    """Return the curves of all results, long, in the order of `keys`; each by metric, then step.
+
+    Where they hold more than `most` values, each curve keeps its first and last evaluation and every second
+    one between, or every fourth, eighth, ..., the fewest that it takes. Those of the keys that are `spared`
+    are thinned only where they alone hold too many; the others go down to two evaluations then.
+    """
     import pandas as pd
 
-    parts: dict[str, tuple[list[str], Any, Any]] = {}
+    values: dict[str, tuple[_Layout, Any]] = {}
+    layouts: dict[tuple[Any, ...], _Layout] = {}  # most trials have metrics and steps in common
     for result in results:
-        names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
-        values = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
-        metrics = [name for name in names for _ in result.steps]
-        parts[result.key] = (metrics, np.tile(np.array(result.steps, np.int64), len(names)), values)
-    order = [key for key in keys if key in parts]
+        same = (tuple(result.curves), result.steps)
+        if same not in layouts:
+            names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
+            layouts[same] = _Layout(tuple(names), result.steps)
+        layout = layouts[same]
+        flat = np.array([result.curves[name] for name in layout.names], np.float64).reshape(-1)
+        values[result.key] = layout, flat
+    if most < math.inf:
+        whole = [key for key in values if key in spared]
+        left = most - _thin(values, whole, most)
+        _thin(values, [key for key in values if key not in spared], left)
+    order = [key for key in keys if key in values]
+    lengths = [len(values[key][1]) for key in order]
     empty = np.array([], np.float64)
+    step = np.concatenate([empty.astype(np.int64), *(values[key][0].step for key in order)])
+    value = np.concatenate([empty, *(values[key][1] for key in order)])
+    metric = np.concatenate([empty.astype(object), *(values[key][0].metric for key in order)])
+    del values
+    text: Any = pd.Series([""]).dtype
     return pd.DataFrame(
         {
-            "key": _texts(key for key in order for _ in parts[key][0]),
-            "step": np.concatenate([empty.astype(np.int64), *(parts[key][1] for key in order)]),
-            "metric": _texts(name for key in order for name in parts[key][0]),
-            "value": np.concatenate([empty, *(parts[key][2] for key in order)]),
-        }
+            "key": pd.array(np.repeat(np.array(order, object), lengths), dtype=text, copy=False),
+            "step": step,
+            "metric": pd.array(metric, dtype=text, copy=False),
+            "value": value,
+        },
+        copy=False,
     )
+
+
+class _Layout:
+    """Which metrics and steps the values of a trial's curves have, in their order."""
+
+    def __init__(self, names: tuple[str, ...], steps: tuple[int, ...]) -> None:
+        self.names, self.steps = names, steps
+        self.metric = np.repeat(np.array(names, object), len(steps))
+        self.step = np.tile(np.array(steps, np.int64), len(names))
+        self._thinned: dict[int, tuple[_Layout, Any]] = {}
+
+    def thinned(self, every: int) -> tuple[_Layout, Any]:
+        """Return the layout of every so many evaluations and the last, and which of the values these are."""
+        if every not in self._thinned:
+            number = len(self.steps)
+            at = sorted({*range(0, number, every), number - 1}) if number else []
+            places = (np.arange(len(self.names))[:, None] * number + np.array(at, np.int64)).reshape(-1)
+            self._thinned[every] = _Layout(self.names, tuple(self.steps[place] for place in at)), places
+        return self._thinned[every]
+
+
+def _thin(values: dict[str, tuple[_Layout, Any]], keys: Sequence[str], most: float) -> int:
+    """Thin the curves of some keys until they hold at most so many values; return how many they hold."""
+    number = Counter(values[key][0] for key in keys)
+    longest = max((len(layout.steps) for layout in number), default=0)
+    every = 1
+    while every < longest and _held(number, every) > most:
+        every *= 2
+    if every > 1:
+        for key in keys:
+            layout, flat = values[key]
+            thinned, places = layout.thinned(every)
+            values[key] = thinned, flat[places]
+    return _held(number, every)
+
+
+def _held(number: Counter[_Layout], every: int) -> int:
+    return sum(count * len(layout.thinned(every)[1]) for layout, count in number.items())
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
@@ -224,21 +353,57 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
 def csv_chunks(frame: pd.DataFrame) -> Iterator[bytes]:
     """Yield what `to_csv` returns piece by piece, so that a long frame's text need not be held whole."""
+    columns = [_cells(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    head = ",".join(map(_quoted, frame.columns)) + "\n"
+    for start in range(0, max(len(frame), 1), CSV_ROWS):
+        cells = (column(slice(start, start + CSV_ROWS)) for column in columns)
+        lines = [",".join(row) + "\n" for row in zip(*cells, strict=True)]
+        yield "".join([head if start == 0 else "", *lines]).encode()
+
+
+def _cells(column: Any) -> Callable[[slice], list[str]]:
+    """Return what gives the cells of some rows of a column, as pandas' `to_csv` writes them."""
     import pandas as pd
 
-    escaped: dict[str, dict[str, str]] = {}
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
-            changed = {text: _escaped(text) for text in frame[name].dropna().unique()}
-            escaped[name] = {old: new for old, new in changed.items() if new != old}
-    for start in range(0, max(len(frame), 1), CSV_ROWS):
-        piece = frame.iloc[start : start + CSV_ROWS]
-        for name, changed in escaped.items():
-            if changed:
-                new = piece[name].map(lambda text, to=changed: to.get(text, text), na_action="ignore")
-                piece = piece.assign(**{name: new})
-        yield piece.to_csv(index=False, header=start == 0, lineterminator="\n").encode()
+    if column.dtype == np.float64:
+        numbers = column.to_numpy()
+        return lambda rows: ["" if x != x else repr(x) for x in numbers[rows].tolist()]
+    if column.dtype in (np.int64, np.bool_):
+        plain = column.to_numpy()
+        return lambda rows: list(map(str, plain[rows].tolist()))
+    if column.dtype.kind in "fmM":  # short floats and dates, whose cells need no quotes
+        texts = column.to_csv(index=False, header=False, lineterminator="\n").replace('""', "").split("\n")
+        return lambda rows: texts[:-1][rows]
+    if column.dtype != pd.Series([""]).dtype:  # several types, of which 1, 1.0 and True are equal
+        return lambda rows: [
+            "" if gap else _quoted(_escaped(value))
+            for value, gap in zip(column.iloc[rows].to_numpy(object), column.iloc[rows].isna(), strict=True)
+        ]
+    known: dict[Any, str] = {}  # texts repeat: thousands of rows, and a few values
+
+    def cells(rows: slice) -> list[str]:
+        piece = column.iloc[rows]
+        values = piece.to_numpy(object)
+        if piece.isna().any():
+            values = np.where(piece.isna(), None, values)
+        if len(known) > CSV_ROWS:
+            known.clear()
+        for text in set(values) - known.keys():
+            known[text] = "" if text is None else _as_is(text, _quoted(_escaped(text)))
+        return [known[text] for text in values]
+
+    return cells
+
+
+def _as_is(text: str, cell: str) -> str:
+    return text if text == cell else cell
+
+
+def _quoted(value: Any) -> str:
+    """Return a cell as the csv module writes it beside others, in quotes where it needs them."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow((value, 0))
+    return row.getvalue()[: -len(",0\n")]
 
 
 def _escaped(value: Any) -> Any:
@@ -251,5 +416,11 @@ def _escaped(value: Any) -> Any:
 
 def to_gzip(chunks: Iterable[bytes]) -> bytes:
     """Compress, without a date, so that equal data give equal bytes."""
-    packer = zlib.compressobj(6, wbits=31)  # a gzip header
-    return b"".join([*map(packer.compress, chunks), packer.flush()])
+    return b"".join(gzip_chunks(chunks))
+
+
+def gzip_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what `to_gzip` returns piece by piece."""
+    packer = zlib.compressobj(3, wbits=31)  # a gzip header; level 6 takes 2.5 times as long for 7 % less
+    yield from map(packer.compress, chunks)
+    yield packer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from anncore.contract.trial import Phase
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from anncore.experiment.model import Experiment
 
+MOST_VALUES = 5_000_000
+"""Values of curves above which they are thinned in tables and figures (`curves_frame`); the store has all."""
+
 
 def collect(
     plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
@@ -24,14 +28,17 @@ def collect(
     rows = {phase: store.planned(phase) for phase in phases}
     planned = [row for phase in phases for row in rows[phase]]
     keys = dict.fromkeys(row.key for row in planned)
-    by_key = {result.key: result for result in store.results(keys, curves=False)}
-    tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
+    frame = trials_frame(planned, store.results(keys, curves=False))
+    tuned = rows["tune"] and (frame["phase"] == "tune").sum() == len(rows["tune"])
     curved = keys if curves else {}
     if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
         curved = dict.fromkeys(row.key for row in rows["report"])
     reported = [row.key for row in rows["report"]] if curves else []
-    series = curves_frame(store.results(curved), curved)
-    trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
+    # Steps to a function's floor are counted in whole curves.
+    most = MOST_VALUES if experiment.problem.scored else math.inf
+    spared = {row.key for row in rows["report"]}
+    series = curves_frame(store.results(curved), curved, most=most, spared=spared)
+    trials = with_floor_steps(frame, series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select, experiment.selection_rule)
     return Results(
@@ -53,5 +60,4 @@ def collect(
 def phase_frame(store: Store, phase: Phase) -> pd.DataFrame:
     """Return the trials of one phase that have a result."""
     rows = store.planned(phase)
-    results = store.results((row.key for row in rows), curves=False)
-    return trials_frame(rows, {result.key: result for result in results})
+    return trials_frame(rows, store.results((row.key for row in rows), curves=False))

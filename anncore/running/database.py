@@ -22,8 +22,9 @@ try:
 except ImportError:  # Windows: two sweeps would repeat each other's work, but results are equal anyway
     fcntl = None  # type: ignore[assignment]
 
-SCHEMA = 2
+SCHEMA = 3
 OLDEST = 1  # the oldest schema that can still be read
+WRITABLE = 2  # the oldest schema whose keys mean what ours do: such a file is written on, and is of ours then
 APPLICATION = 0x616E6E78  # "annx"
 BUSY_SECONDS = 10.0  # a reader holds the file for moments only
 DAMAGE = ("not a database", "malformed", "no such", "decode", "corrupt", "unsupported file format")
@@ -38,6 +39,7 @@ class Database:
     def __init__(self, path: Path, tables: str, *, write: bool) -> None:
         self.path, self.schema = path, SCHEMA
         self._lock: int | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that is written
         self._connection: sqlite3.Connection | None = None
         try:
             with self.guarded():
@@ -74,6 +76,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Keep all that the body writes, or nothing of it."""
         with self.guarded():
+            self._put_back_deleted()
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -104,6 +107,25 @@ class Database:
         """Return the error for a file whose content cannot be what was written."""
         return StoreError(f"{self.path} is damaged ({what}). {ELSEWHERE}")
 
+    def _put_back_deleted(self) -> None:
+        """Where the file was deleted meanwhile, write it anew and raise: more rows would be lost."""
+        if self._identity is None or _identity(self.path) == self._identity:
+            return
+        assert self._connection is not None
+        if self.path.exists():
+            raise StoreError(
+                f"{self.path} was replaced while a sweep was writing it; what that sweep did since is lost. "
+                "Let one sweep at a time use a folder."
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(self.path)) as anew:
+            self._connection.backup(anew)  # the system keeps a deleted file as long as it is open
+            anew.execute("PRAGMA journal_mode = DELETE")
+        raise StoreError(
+            f"{self.path} was deleted while a sweep was writing it; what was finished is there again, "
+            "and the same command resumes."
+        )
+
     def _open(self, tables: str, write: bool) -> None:
         if not write and not self.path.is_file():
             raise StoreError(f"{self.path.parent} is no run folder: it has no {self.path.name}.")
@@ -123,6 +145,7 @@ class Database:
             self._check_schema(write)
         if write:
             self._prepare(tables if new else "")
+            self._identity = _identity(self.path)
 
     def _check_schema(self, write: bool) -> None:
         if self.schema > SCHEMA:
@@ -132,7 +155,7 @@ class Database:
             )
         if self.schema < OLDEST:
             raise self.damaged(f"schema {self.schema}, which no annx writes")
-        if write and self.schema < SCHEMA:
+        if write and self.schema < WRITABLE:
             raise StoreError(
                 f"{self.path} was written by an older annx (schema {self.schema}, this one writes {SCHEMA}), "
                 "whose trials have other keys. It can still be read (annx report, status, export); move it "
@@ -155,10 +178,21 @@ class Database:
                 f"BEGIN IMMEDIATE;{tables}PRAGMA application_id = {APPLICATION};"
                 f"PRAGMA user_version = {SCHEMA};COMMIT;"
             )
-            self.schema = SCHEMA
+        elif self.schema < SCHEMA:  # an older annx could not read what is written now
+            self.execute(f"PRAGMA user_version = {SCHEMA}")
+        self.schema = SCHEMA
 
 
 ELSEWHERE = "Move it away to run its trials anew, or give another folder by --out."
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one under its name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def is_taken(folder: Path) -> bool:
@@ -177,6 +211,17 @@ def is_taken(folder: Path) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; raises StoreError where another sweep has it."""
+    handle = _take(folder)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _take(folder: Path) -> int | None:

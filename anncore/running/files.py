@@ -23,8 +23,10 @@ def replace_file(path: Path, data: bytes) -> None:
     replace_files({path: data})
 
 
-def replace_files(contents: Mapping[Path, bytes]) -> None:
+def replace_files(contents: Mapping[Path, bytes | Iterable[bytes]]) -> None:
     """Write files so that a reader sees of each the old one or the new one, never a part.
+
+    A content may come in pieces, so that nobody need hold the whole of it.
 
     All are written aside first, so that a disk that is full leaves every old one in its place. Raises
     StoreError where one cannot be written.
@@ -37,7 +39,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
             handle, aside[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
             with contextlib.suppress(OSError):  # some file systems have no permissions
                 os.chmod(aside[path], 0o644)  # mkstemp leaves it to its owner alone
         for path in list(aside):

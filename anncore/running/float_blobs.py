@@ -48,8 +48,15 @@ def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], dict[str, tuple[float, 
         head, _, body = (blob if short else zlib.decompress(blob)).partition(b"\0")
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    names, length, steps = json.loads(head)
+    names, length, steps = _read_head(head)
     if not short:
         body = np.frombuffer(body, np.uint8).reshape(8, -1).T.tobytes()
     values = np.frombuffer(body, "<f8").reshape(len(names), length)
-    return tuple(steps), {name: tuple(row) for name, row in zip(names, values.tolist(), strict=True)}
+    return steps, {name: tuple(row) for name, row in zip(names, values.tolist(), strict=True)}
+
+
+@lru_cache(maxsize=64)
+def _read_head(head: bytes) -> tuple[tuple[str, ...], int, tuple[int, ...]]:
+    """Return what `_head` was given; trials that have it in common share the objects too."""
+    names, length, steps = json.loads(head)
+    return tuple(names), length, tuple(steps)

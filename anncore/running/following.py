@@ -11,7 +11,6 @@ hold it.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from anncore.contract.errors import StoreError
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, TrialResult
 from anncore.running.database import Database
+from anncore.running.shared_texts import SharedTexts
 from anncore.running.store import result_columns, result_of
 
 PHASES: tuple[Phase, ...] = ("tune", "report")
@@ -132,6 +132,7 @@ class Follower:
     ) -> tuple[tuple[Phase, ...], tuple[PlannedRow, ...], bool]:
         """Return which phases have another plan, rows of the plans, and whether there are more."""
         replaced: list[Phase] = []
+        texts = SharedTexts(file)
         rows: list[PlannedRow] = []
         more = False
         for phase in PHASES:
@@ -141,12 +142,13 @@ class Follower:
                 replaced.append(phase)
             while self._rows_read[phase] < noted[0] and not more:
                 chunk = file.execute(
-                    "SELECT row FROM planned WHERE phase = ? AND position >= ? ORDER BY position LIMIT ?",
+                    "SELECT key, row FROM planned WHERE phase = ? AND position >= ? "
+                    "ORDER BY position LIMIT ?",
                     (phase, self._rows_read[phase], ROWS),
                 ).fetchall()
                 if not chunk:
                     raise file.damaged(f"phase {phase}: rows are lost")
-                rows += (_planned(file, text) for (text,) in chunk)
+                rows += (_planned(file, texts, phase, *pair) for pair in chunk)
                 self._rows_read[phase] += len(chunk)
                 more = enough()
             more = more or self._rows_read[phase] < noted[0]
@@ -192,10 +194,10 @@ def _noted(file: Database, phase: Phase) -> tuple[int, int]:
     return count, checksum
 
 
-def _planned(file: Database, text: str) -> PlannedRow:
+def _planned(file: Database, texts: SharedTexts, phase: Phase, key: str, text: str) -> PlannedRow:
     try:
-        row = PlannedRow(**json.loads(text))
-    except (ValueError, TypeError, RecursionError) as problem:
+        row = texts.planned(phase, key, text)
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise file.damaged(f"a row of the plan: {problem}") from None
     names = (row.key, row.phase, row.problem, row.arm, row.config)
     if not all(isinstance(name, str) for name in names) or type(row.seed) is not int:

@@ -51,10 +51,14 @@ class Meter:
     def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._clock = registry, clock
         self._began = clock()
+        self._phase_began: float | None = None  # when the first of the phase's stacks was heard of
+        self._done_before = 0  # trials of the phase
         self._seen: list[
             tuple[float, float]
         ] = []  # when how much work was done, from the first that was heard
         self._work: dict[str, float] = {}  # of each trial of the phase, by key
+        self._planned = 0.0  # work of the phase, as a sum of `_work` takes long where a plan is large
+        self._ended = 0.0  # work of the phase's trials that have a result
         self._later = 0.0  # work of phases to come
         self._past = 0.0  # work of phases that are over
         self._given = 0.0  # work that was done before, of all phases
@@ -63,23 +67,29 @@ class Meter:
         self._running: dict[
             str, tuple[tuple[str, ...], float]
         ] = {}  # by a task's first key: keys, trials done
+        # Of a task that runs, the last quarter and the one before: when it began, and trials done by then.
+        self._stepping: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {}
         self._stack_of: dict[str, str] = {}  # by a trial's key, the first key of its stack
         self._known: dict[tuple[str, ...], float] = {}
 
     def begin(self, trials: Sequence[Trial], done: Iterable[str], later: int) -> None:
         """Begin a phase: its trials, the keys of those that have a result, and how many trials follow it."""
         if not self._unsized:
-            self._past += sum(self._work[key] for key in self._results)
+            self._past += self._ended
         self._results = set(done)
+        self._phase_began, self._done_before = None, len(self._results)
         todo = any(trial.key not in self._results for trial in trials)  # sizes need data, which takes time
         self._work = {trial.key: self._work_of(trial) if todo else 1.0 for trial in trials}
-        mean = sum(self._work.values()) / max(1, len(self._work))
+        self._planned = math.fsum(self._work.values())
+        self._ended = math.fsum(self._work[key] for key in self._results)
+        mean = self._planned / max(1, len(self._work))
         if todo and self._unsized:  # only tuning comes before a phase; its trials are of the same sizes
             before = self._unsized * mean / REPORTING
             self._past, self._given = self._past + before, self._given + before
         self._unsized = 0 if todo else len(self._work)
-        self._given += sum(self._work[key] for key in self._results) if todo else 0.0
+        self._given += self._ended if todo else 0.0
         self._running.clear()
+        self._stepping.clear()
         self._later = REPORTING * later * mean
 
     def heard(self, trials: Sequence[Trial], done: float) -> None:
@@ -94,20 +104,38 @@ class Meter:
         first = self._stack_of.get(keys[0], keys[0])
         if first != keys[0]:
             self._running.pop(first, None)
+            self._stepping.pop(first, None)
         self._stack_of.update(dict.fromkeys(keys, keys[0]))
         self._running[keys[0]] = keys, done
-        self._note()
+        now = self._clock()
+        last, before = self._stepping.get(keys[0], ((now, done), (now, done)))
+        if done == 0:
+            last = before = (now, done)
+        elif done - last[1] >= len(keys) / 4:
+            last, before = (now, done), last
+        self._stepping[keys[0]] = last, before
+        self._note(now)
 
     def finished(self, keys: Iterable[str]) -> None:
         """Take note that these trials have results."""
         for key in keys:
-            self._results.add(key)
+            if key not in self._results:
+                self._results.add(key)
+                self._ended += self._work[key]
             self._running.pop(self._stack_of.get(key, key), None)
-        self._note()
+            self._stepping.pop(self._stack_of.get(key, key), None)
+        self._note(self._clock())
 
     def trials(self) -> float:
         """Return how many trials of the phase are done, parts of trials included."""
         return len(self._results) + sum(done for _, done in self._running.values())
+
+    def rate(self) -> float | None:
+        """Return how many trials of the phase end in a second; None while nothing tells."""
+        if self._phase_began is None or not self._seen:
+            return None
+        seconds, new = self._seen[-1][0] - self._phase_began, self.trials() - self._done_before
+        return new / seconds if seconds > 0 and new > 0 else None
 
     def share(self) -> float:
         """Return the share of the whole sweep's work that is done."""
@@ -131,12 +159,23 @@ class Meter:
 
         The speed is that of the later half of the time so far, as the load of a machine changes, but never
         below that of all of it: while the first stacks on other data compile their formulas no step is done.
+        It takes at least as long as the rest of each stack that runs, at that stack's own pace: at the end
+        most workers have nothing to do.
         """
         if not self._seen:
             return None
         now, (began, _) = self._clock(), self._seen[0]
         speed = max(self._speed(since, now) for since in (began, (began + now) / 2))
-        return (self._whole() - self._done()) / speed if speed > 0 else None
+        return max((self._whole() - self._done()) / speed, self._longest(now)) if speed > 0 else None
+
+    def _longest(self, now: float) -> float:
+        """Return how many seconds more the stack takes that ends last of those that run, at its own pace."""
+        rests = [0.0]
+        for first, (keys, done) in self._running.items():
+            _, (since, before) = self._stepping[first]
+            if done > before:
+                rests.append((len(keys) - done) * (now - since) / (done - before))
+        return max(rests)
 
     def _speed(self, since: float, now: float) -> float:
         """Return the work per second from the last look before `since` until now."""
@@ -147,19 +186,20 @@ class Meter:
         """Return the work that was done since the sweep began."""
         return self._done() - self._given
 
-    def _note(self) -> None:
-        now = self._clock()
+    def _note(self, now: float) -> None:
+        if self._phase_began is None:
+            self._phase_began = now
         if not self._seen or now - self._seen[-1][0] >= 1:
             self._seen.append((now, self._new()))
 
     def _whole(self) -> float:
-        return self._past + sum(self._work.values()) + self._later
+        return self._past + self._planned + self._later
 
     def _done(self) -> float:
         running = sum(
             done * sum(self._work[key] for key in keys) / len(keys) for keys, done in self._running.values()
         )
-        return self._past + sum(self._work[key] for key in self._results) + running
+        return self._past + self._ended + running
 
     def _work_of(self, trial: Trial) -> float:
         sized = (part.text for kind, part in trial.parts.items() if kind in SIZED)

@@ -28,7 +28,14 @@ class ProgressLine:
 
     def __call__(self, event: Event) -> None:
         """Show what an event says of the sweep's progress."""
-        from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, TooShort
+        from anncore.contract.events import (
+            PhaseDone,
+            PhaseStarted,
+            Progressed,
+            TablesStarted,
+            TooShort,
+            WorkersChanged,
+        )
 
         if isinstance(event, PhaseStarted):
             self._before = sum(event.done.values())
@@ -40,6 +47,10 @@ class ProgressLine:
                 self._show(self._how_far(event))
         elif isinstance(event, PhaseDone):
             self._show(f"{PHASES[event.phase]}: {ended(event.counts)}", last=True)
+        elif isinstance(event, WorkersChanged):
+            self._show(f"Workers: {staff(event.workers, event.lost)}", last=True)
+        elif isinstance(event, TablesStarted):
+            self._show(tables(event.trials), last=True)
         elif isinstance(event, TooShort):
             self._show("No trial ended within max_time; parts of trials are not kept.", last=True)
 
@@ -57,6 +68,17 @@ class ProgressLine:
             self._stream.write("\r" + text.ljust(self._width) + ("\n" if last else ""))
             self._width = 0 if last else len(text)
         self._stream.flush()
+
+
+def tables(trials: int) -> str:
+    """Return what is said while the tables of many trials are written."""
+    return f"Writing the tables of {trials:,} trials"
+
+
+def staff(workers: int, lost: int, rate: float | None = None) -> str:
+    """Return who works: "3, 1 was lost, 12 trials per second"."""
+    gone = f", {lost} {'was' if lost == 1 else 'were'} lost" if lost else ""
+    return f"{workers}{gone}" + ("" if rate is None else f", {rate:.3g} trials per second")
 
 
 def ended(counts: Mapping[str, int]) -> str:

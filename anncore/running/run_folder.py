@@ -33,7 +33,7 @@ from anncore.contract.registry import HOME
 from anncore.contract.shown import shortened
 from anncore.contract.stand_ins import describe
 from anncore.engine.datasets import Shapes
-from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
+from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, gzip_chunks
 from anncore.experiment.model import Experiment, Rounds
 from anncore.experiment.read import ReadOptions
 from anncore.experiment.select_metric import resolve_select
@@ -171,8 +171,8 @@ class RunFolder:
         """Write trials.csv and curves.csv.gz."""
         replace_files(
             {
-                self.path / "trials.csv": to_csv(results.trials),
-                self.path / "curves.csv.gz": to_gzip(csv_chunks(results.curves)),
+                self.path / "trials.csv": csv_chunks(results.trials),
+                self.path / "curves.csv.gz": gzip_chunks(csv_chunks(results.curves)),
             }
         )
 

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Literal
 
 from anncore.contract.events import Event, StopRequested
+from anncore.engine.process import NOTICES
 
 INTERRUPTED, TERMINATED, OUT_OF_TIME, FAILED = "interrupted", "terminated", "max_time", "fail_fast"
 
@@ -53,6 +54,9 @@ class Stopper:
 def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = None) -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or SIGHUP ask the stopper, and the second raise KeyboardInterrupt.
 
+    A notice that the job ends soon (SIGUSR1, SIGUSR2, SIGXCPU: `NOTICES`) asks the stopper too, and never
+    raises; nor does the SIGTERM that a scheduler sends after it.
+
     Only in the main thread. Ctrl-C is left alone where it is ignored already, and the others where they do
     not simply end the process: nohup ignores SIGHUP, which a terminal sends when it closes.
     """
@@ -62,12 +66,18 @@ def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = N
     reasons: dict[int, str] = {}
     if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):  # nohup, a background job
         reasons[signal.SIGINT] = INTERRUPTED
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM), *NOTICES):
         if signal.getsignal(number) is signal.SIG_DFL:
             reasons[number] = TERMINATED
 
+    noticed = False
+
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal noticed
+        expected, noticed = noticed and number != signal.SIGINT, number in NOTICES
         if stopper.reason in (INTERRUPTED, TERMINATED):
+            if noticed or expected:
+                return
             raise KeyboardInterrupt
         stopper.request(reasons[number])
         _leave_closed_terminal()

@@ -7,17 +7,20 @@
     maps          by run key what a trial of the report learned of two features (`decision_maps.py`)
     snapshots     by run key what the network of a trial of the report shows of itself (`snapshots.py`)
     moments       the same by run key and step, in a store of trials that keep maps along the way
+    texts         what descriptions and rows have in common, by name (`shared_texts.py`)
 
 `trials` outlives plans: results of other overrides stay and are found again by their keys. `planned` is
 the plan of the last sweep and is replaced with it.
 
 Floats are kept as their eight bytes: SQL would turn NaN into NULL, and text costs digits. Every row has a
 checksum over all its columns, the curves one of their own, so that a byte that flips on the disk is an error
-and never another number. Stores of schema 1, which had neither checksums nor environments, can be read.
+and never another number. Stores of schema 1, which had neither checksums nor environments, can be read;
+those of schema 2, which had every text in every row, can be written too, and are of schema 3 then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
@@ -26,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.errors import StoreError
@@ -35,6 +38,7 @@ from anncore.engine.decision_maps import DecisionMap, unpacked
 from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
 from anncore.running.float_blobs import pack_floats, unpack_floats
+from anncore.running.shared_texts import TABLE as TEXTS, SharedTexts, checked_text
 
 Drawn = TypeVar("Drawn")
 
@@ -62,7 +66,6 @@ CREATE TABLE planned (
     row TEXT NOT NULL,
     PRIMARY KEY (phase, position)
 );
-CREATE INDEX planned_key ON planned (key);
 CREATE TABLE phases (phase TEXT PRIMARY KEY, trials INTEGER NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE environments (digest TEXT PRIMARY KEY, what TEXT NOT NULL);
 CREATE TABLE maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);
@@ -77,6 +80,14 @@ CREATE TABLE IF NOT EXISTS moments (
 """
 
 
+class Described(Protocol):
+    """A trial, or what is kept of one: the text that determines its numbers."""
+
+    @property
+    def text(self) -> str:
+        """The description, as `Trial.text` is."""
+
+
 class Store:
     """A run folder's results. Use as a context manager, or call `close`.
 
@@ -88,9 +99,14 @@ class Store:
         self.path = path
         self._file = Database(path, TABLES, write=write)
         self._checked = self._file.schema > 1
-        if write:
+        self._texts = SharedTexts(self._file)
+        try:
             with self._file.guarded():
-                self._file.execute(LATER)
+                for statement in (LATER, TEXTS) if write else ():
+                    self._file.execute(statement)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Store:
         return self
@@ -120,16 +136,16 @@ class Store:
                 raise self._file.damaged(_of_trial(key, f"status {status!r}"))
         return by_key
 
-    def add(self, pairs: Iterable[tuple[Trial, TrialResult]]) -> None:
+    def add(self, pairs: Iterable[tuple[Described, TrialResult]]) -> None:
         """Keep the results of a stack, all or none; a key's older result is replaced."""
         pairs = list(pairs)
         results = [result for _, result in pairs]
-        rows = [_row(trial, result) for trial, result in pairs]
         maps = [(result.key, result.map) for result in results if result.map]
         snapshots = [(result.key, result.snapshot) for result in results if result.snapshot]
         moments = [(result.key, step, blob) for result in results for step, blob in result.moments]
         environments = {result.environment for result in results if result.environment}
-        with self._file.transaction():
+        with self._transaction():
+            rows = [_row(result, self._texts.shortened(trial.text)) for trial, result in pairs]
             self._file.execute_many(
                 "INSERT OR IGNORE INTO environments VALUES (?,?)",
                 [(environment_digest(text), text) for text in environments],
@@ -172,8 +188,12 @@ class Store:
                 rows = self._file.execute(
                     f"SELECT key, description FROM trials WHERE key IN ({_marks(chunk)})", chunk
                 )
-                for key, text in rows.fetchall():
-                    if hashlib.sha256(str(text).encode()).hexdigest() != key:
+                for key, row in rows.fetchall():
+                    try:
+                        text = self._texts.whole(str(row))
+                    except (ValueError, TypeError, KeyError):
+                        text = ""
+                    if hashlib.sha256(text.encode()).hexdigest() != key:
                         raise self._file.damaged(_of_trial(str(key), "its description does not fit its key"))
                     by_key[key] = json.loads(text)
         return by_key
@@ -226,9 +246,47 @@ class Store:
                         raise self._file.damaged(_of_trial(key, problem)) from None
         return by_key
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Keep all that the body writes, or nothing of it, shared texts included."""
+        try:
+            with self._file.transaction():
+                yield
+        except BaseException:
+            self._texts.forget()
+            raise
+
     def _has(self, table: str) -> bool:
         names = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return (table,) in names
+
+    def keep_texts(self, texts: Iterable[str]) -> None:
+        """Keep shared texts of another store, whose rows come without them."""
+        with self._transaction():
+            for text in texts:
+                self._texts.keep(text)
+
+    def describe(self, trial: Trial) -> None:
+        """Keep the texts of a trial whose result is there and whose texts are lost."""
+        with self._transaction():
+            self._texts.shortened(trial.text)
+
+    def check(self) -> None:
+        """Read everything; raises StoreError where anything of it is damaged."""
+        with self._file.guarded():
+            for (line,) in self._file.execute("PRAGMA integrity_check").fetchall():
+                if line != "ok":
+                    raise self._file.damaged(line)
+        phases: tuple[Phase, ...] = ("tune", "report")
+        for phase in phases:
+            self.planned(phase)
+            self.counts(phase)
+        keys = self.keys()
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            for read_all in (self.results, self.descriptions, self.maps, self.snapshots, self.moments):
+                len(list(read_all(chunk)))
+        self.environments()
 
     def keys(self) -> list[str]:
         """Return the keys of all results, also of trials that the last plan does not have."""
@@ -244,8 +302,11 @@ class Store:
         if not other._checked:
             raise StoreError(f"{other.path} was written by an older annx, whose trials have other keys.")
         texts = other._environment_texts()
-        with self._file.transaction():
+        with self._transaction():
             self._file.execute_many("INSERT OR IGNORE INTO environments VALUES (?,?)", texts.items())
+            if other._has("texts"):
+                shared = other._file.execute("SELECT name, text FROM texts")
+                self._file.execute_many("INSERT OR IGNORE INTO texts VALUES (?,?)", shared)
             for table in ("trials", *DRAWN):
                 if not other._has(table):
                     continue
@@ -271,28 +332,30 @@ class Store:
     def plan_rows(self, phase: Phase, rows: Iterable[PlannedRow]) -> None:
         """Note the rows of a phase, in order; replaces what was noted before."""
         count = checksum = 0
-        with self._file.transaction():
+        with self._transaction():
             self._file.execute("DELETE FROM planned WHERE phase = ?", (phase,))
             for position, planned in enumerate(rows):
-                row = json.dumps(planned._asdict(), ensure_ascii=False)
+                row = self._texts.row(planned)
                 self._file.execute(
                     "INSERT INTO planned VALUES (?,?,?,?)", (phase, position, planned.key, row)
                 )
-                count, checksum = position + 1, zlib.crc32(row.encode(), checksum)
+                checksum = zlib.crc32(checked_text(planned.key, row), checksum)
+                count = position + 1
             self._file.execute("INSERT OR REPLACE INTO phases VALUES (?,?,?)", (phase, count, checksum))
 
     def planned(self, phase: Phase) -> list[PlannedRow]:
         """Return the rows of a phase, in order."""
         with self._file.guarded():
-            rows = self._file.execute("SELECT row FROM planned WHERE phase = ? ORDER BY position", (phase,))
-            texts = [text for (text,) in rows]
+            pairs = self._file.execute(
+                "SELECT key, row FROM planned WHERE phase = ? ORDER BY position", (phase,)
+            ).fetchall()
             noted = self._noted(phase)
-        checksum = 0
-        for text in texts if noted is not None else ():
-            checksum = zlib.crc32(str(text).encode(), checksum)
-        if noted not in (None, (len(texts), checksum)):
-            raise self._file.damaged(f"plan of phase {phase}: its checksum does not fit")
-        return [PlannedRow(**json.loads(text)) for text in texts]
+            checksum = 0
+            for key, row in pairs if noted is not None else ():
+                checksum = zlib.crc32(checked_text(str(key), str(row)), checksum)
+            if noted not in (None, (len(pairs), checksum)):
+                raise self._file.damaged(f"plan of phase {phase}: its checksum does not fit")
+            return [self._texts.planned(phase, key, row) for key, row in pairs]
 
     def counts(self, phase: Phase) -> Counter[str]:
         """Return how many of a phase's rows have which status; "missing" counts those without a result."""
@@ -360,17 +423,17 @@ def result_columns(curves: bool, checked: bool) -> str:
     return f"{head}, curves, curves_checksum" if checked else f"{head}, curves, 0"
 
 
-def _row(trial: Trial, result: TrialResult) -> tuple[Any, ...]:
+def _row(result: TrialResult, description: str) -> tuple[Any, ...]:
     """Return a result as the columns of its row, in the order of the table."""
     metrics = pack_floats({name: (value,) for name, value in result.metrics.items()})
     curves = pack_floats(result.curves, result.steps)
     environment, seconds = environment_digest(result.environment), float(result.train_seconds)
     head = (
-        *(result.key, trial.text, result.status, metrics, result.steps_done),
+        *(result.key, description, result.status, metrics, result.steps_done),
         *(result.stopped, result.error, seconds, environment),
     )
     return (
-        *(result.key, trial.text, result.status, metrics, curves, result.steps_done),
+        *(result.key, description, result.status, metrics, curves, result.steps_done),
         *(result.stopped, result.error, seconds, environment),
         *(_checksum(head), zlib.crc32(curves)),
     )

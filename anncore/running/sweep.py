@@ -23,6 +23,7 @@ from anncore.contract.events import (
     StackDone,
     SweepDone,
     SweepStarted,
+    TablesStarted,
     TooShort,
 )
 from anncore.contract.kinds import Executor
@@ -47,6 +48,7 @@ from anncore.running.trial_runs import Crew, outcomes, run_trials
 from anncore.running.worker import Task, Work
 
 LOG = logging.getLogger(__name__)
+MANY = 10_000  # trials whose tables take seconds
 FAILURES = ("failed", "timeout", "crashed")
 
 Admit = Callable[[Sequence[Registered]], Sequence[str]]
@@ -125,6 +127,9 @@ def sweep(
             if run.everything(until_decided):
                 stopper.settle()  # it was asked to stop, and had come to its end
             run.look_again()
+        trials = sum(store.counts(phase).total() for phase in ("tune", "report"))
+        if trials >= MANY:
+            tell(TablesStarted(trials))
         results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
         results = dataclasses.replace(results, past=remembered(folder.path))
         folder.write_tables(results)
@@ -202,6 +207,7 @@ class _Sweep:
         self.progress = progress = Progress(folder.path, self.registry, tell)
         # Neither of these holds the sweep: a circle would keep the work's workers alive.
         work.on_progress = lambda task, done: progress.heard(task.trials, done)
+        work.on_workers = progress.staffed
         stop = partial(_stop, progress, stopper)
         self.crew = Crew(executor, work, options.jobs, stop, stopper.deadline)
         self.unchecked: tuple[str, ...] = ()
@@ -371,7 +377,7 @@ class _Sweep:
                         self.stopper.request(FAILED)
                 else:
                     sound.add(result.key)
-            self.progress.finished([result.key for result in results])
+            self.progress.finished(results)
             self.tell(StackDone(phase, tuple(results), dict(counts)))
 
         with _logged_end(phase, counts):

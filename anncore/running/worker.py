@@ -75,7 +75,8 @@ class Work:
     The registry is loaded once per process from the plugin files, and handed-over components travel along;
     in the process that made it, the one given is used. train: what trains a stack. log: what plugins write to
     file descriptor 1 goes to the end of this file. on_progress: called in the process that made it with a
-    task and how many of its trials are done, parts of trials included.
+    task and how many of its trials are done, parts of trials included. on_workers: called there with how many
+    workers there are now and how many were lost.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Work:
         self._packed: bytes | None = None
         self.log = log
         self.on_progress: Callable[[Task, float], None] | None = None
+        self.on_workers: Callable[[int, int], None] | None = None
         self._tell: Callable[[float], None] | None = None
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
@@ -112,7 +114,7 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         if self._packed is None:  # once for all workers
             self._packed = packed(self._given) if self._given else b""
-        own: dict[str, Any] = dict.fromkeys(("_registry", "_warm", "on_progress", "_tell"))
+        own: dict[str, Any] = dict.fromkeys(("_registry", "_warm", "on_progress", "on_workers", "_tell"))
         return {**self.__dict__, **own, "_given": (), "_rehearsed": set()}
 
     def listen(self, tell: Callable[[float], None]) -> None:
@@ -124,6 +126,11 @@ class Work:
         """In the driver: take what a worker told during a task."""
         if self.on_progress is not None:
             self.on_progress(task, done)
+
+    def staffed(self, workers: int, lost: int) -> None:
+        """In the driver: take how many workers there are, and how many were lost."""
+        if self.on_workers is not None:
+            self.on_workers(workers, lost)
 
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""

@@ -20,7 +20,9 @@ from anncore.contract.events import (
     StopRequested,
     SweepDone,
     SweepStarted,
+    TablesStarted,
     TooShort,
+    WorkersChanged,
 )
 from anncore.contract.trial import TrialResult
 from anncore.testing.kit import Kit, Named, Subject, must, raised
@@ -53,6 +55,7 @@ def _sweep(folder: Path) -> list[Event]:
         PhaseStarted("report", 2, {"ok": 1}),
         StackDone("report", (good,), {"ok": 2}),
         PhaseDone("report", {"ok": 2}, ""),
+        TablesStarted(4),
         SweepDone("optimizers", where, ""),
     ]
 
@@ -65,6 +68,7 @@ def _odd(folder: Path) -> Iterator[tuple[str, list[Event]]]:
     yield "stopped", [start, PhaseStarted("tune", 9, {}), *stop, SweepDone("x", where, "interrupted")]
     yield "a sweep that ends with an exception", [start, PhaseStarted("tune", 9, {})]
     others: list[Event] = [
+        WorkersChanged(3, 1),
         OtherEnvironment('{"numpy": "2.3"}', {'{"numpy": "2.1"}': 3}),
         Distrusted({"mine:first": "other bits"}, 4),
     ]

@@ -357,6 +357,39 @@ def test_status_shows_a_running_sweep_and_watches_it_to_its_end(
     assert watched.endswith(f"Report: {Path('reports/x/report.html')}\n")
 
 
+def test_status_sees_a_sweep_of_another_machine_without_its_store(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a shared folder: its clock is a minute ahead, its process is none of ours, its store is not read."""
+    folder = place / "reports" / "x"
+    folder.mkdir(parents=True)
+    (folder / "trials.sqlite").write_bytes(b"pages that another machine has in its memory")
+    event = {"phase": "report", "done": 1.25, "total": 4, "share": 0.2, "elapsed": 70.0, "left": 280.0}
+    staff = {"workers": 3, "lost": 1, "rate": 12.5}
+    phases = {"tune": {"ok": 7, "failed": 1}, "report": {"ok": 1, "missing": 3}}
+    content = {"pid": 1 << 22, "host": "far", "time": time.time() + 60, **event, **staff, "phases": phases}
+    (folder / "running.json").write_text(json.dumps(content))
+
+    result = invoke("status", "reports/x")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()[:3]]
+    assert rows == [
+        ["phase", "trials", "ok", "failed", "not", "run"],
+        ["tune", "8", "7", "1", "0"],
+        ["report", "4", "1", "0", "3"],
+    ]
+    assert "Running: final runs, 1.2 of 4 trials, 20% of all work" in result.stdout
+    assert "It runs on far, another machine.\n" in result.stdout
+    assert "Workers: 3, 1 was lost, 12.5 trials per second\n" in result.stdout
+    plain = json.loads(invoke("status", "reports/x", "--json").stdout)
+    assert (plain["host"], plain["running"], plain["phases"]) == ("far", event, phases)
+    assert plain["workers"] == {"used": 3, "lost": 1, "trials_per_second": 12.5}
+
+    content["time"] = time.time() - 3600  # killed an hour ago
+    (folder / "running.json").write_text(json.dumps(content))
+    assert invoke("status", "reports/x").exit_code == 2
+
+
 def test_a_sweep_that_was_killed_does_not_run(place: Path) -> None:
     sweep()
     event = {"phase": "tune", "done": 1.25, "total": 4, "share": 0.2, "elapsed": 70.0, "left": 280.0}

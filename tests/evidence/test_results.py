@@ -149,3 +149,52 @@ def test_a_phase_is_read_from_the_store(tmp_path: Path) -> None:
         store.add([(trials[1], result(trials[1].key))])
         assert phase_frame(store, "tune")["seed"].tolist() == [1]
         assert len(phase_frame(store, "report")) == 0
+
+
+def test_a_csv_is_what_pandas_writes() -> None:
+    """Byte by byte, in pieces of a few rows; pandas is the oracle."""
+    texts = ["plain", "", "a,b", 'say "so"', "two\nlines", "=x", None]
+    frame = pd.DataFrame(
+        {
+            "text, quoted": pd.Series(texts, dtype=pd.Series([""]).dtype),
+            "float": [0.1, -0.0, math.nan, math.inf, -math.inf, 1e-300, 1e22],
+            "single": np.array([0.1, 1, 2, 3, 4, math.nan, 1e10], np.float32),
+            "int": [1, -2, 3, 4, 5, 6, 2**62],
+            "bool": [True, False] * 3 + [True],
+            "nullable": pd.array([True, None, False] * 2 + [None], dtype="boolean"),
+            "whole": pd.array([1, None, 3, 4, 5, 6, 7], dtype="Int64"),
+            "mixed": pd.Series([1, 1.0, True, "x", None, [1, 2], math.nan], dtype=object),
+            "day": pd.to_datetime(["2020-01-01", None, *["2021-05-06"] * 5]),
+        }
+    )
+    wanted = frame.replace("=x", "'=x").to_csv(index=False, lineterminator="\n").encode()
+    assert to_csv(frame) == wanted
+    empty = frame.iloc[:0]
+    assert to_csv(empty) == empty.to_csv(index=False, lineterminator="\n").encode()
+
+
+def curve(key: str, steps: int) -> TrialResult:
+    values = tuple(float(step) for step in range(steps))
+    return TrialResult(key, "ok", {}, tuple(range(steps)), {"train_loss": values, "valid_loss": values})
+
+
+@pytest.mark.parametrize(
+    ("most", "tuned", "reported"),
+    [
+        (48, range(10), range(4)),  # 2 curves of 10 values twice, and of 4
+        (47, [0, 2, 4, 6, 8, 9], range(4)),
+        (32, [0, 2, 4, 6, 8, 9], range(4)),
+        (31, [0, 4, 8, 9], range(4)),
+        (8, [0, 9], range(4)),  # those that are reported are whole as long as they can be
+        (7, [0, 9], [0, 2, 3]),
+        (0, [0, 9], [0, 3]),
+    ],
+)
+def test_curves_are_thinned_by_the_stated_rule(most: int, tuned: Any, reported: Any) -> None:
+    results = [curve("a", 10), curve("b", 10), curve("r", 4)]
+    frame = curves_frame(results, ["a", "b", "r"], most=most, spared={"r"})
+    for key, steps in (("a", tuned), ("b", tuned), ("r", reported)):
+        mine = frame[frame["key"] == key]
+        assert mine["step"].tolist() == [*steps, *steps]
+        assert mine["value"].tolist() == [float(step) for step in (*steps, *steps)]
+        assert mine["metric"].tolist() == ["train_loss"] * len(steps) + ["valid_loss"] * len(steps)

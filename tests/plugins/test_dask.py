@@ -20,7 +20,7 @@ from sweep_factory import TUNED, load, load_slow, without_seconds
 
 from anncore import AnnxError, DataError, load_registry
 from anncore.cli.group import cli
-from anncore.contract.events import StackDone
+from anncore.contract.events import StackDone, WorkersChanged
 from anncore.contract.named_file import CARRIED, named_file, read_files
 from anncore.running.carried import Carried
 from anncore.running.sweep import sweep
@@ -120,10 +120,19 @@ def test_workers_may_die_and_others_join(cluster: Cluster, tmp_path: Path) -> No
         first.send_signal(signal.SIGKILL)
         cluster.start_worker()
 
-    told = after_stacks(3, replace_first)
-    results = sweep(experiment, out=tmp_path / "out", executor=cluster.executor(), on_event=told)
+    told, staff = after_stacks(3, replace_first), []
+
+    def hear(event: Any) -> None:
+        if isinstance(event, WorkersChanged):
+            staff.append((event.workers, event.lost))
+        told(event)
+
+    results = sweep(experiment, out=tmp_path / "out", executor=cluster.executor(), on_event=hear)
     assert without_seconds(results) == without_seconds(alone)
     assert results.curves.equals(alone.curves)
+    assert staff[0][1] == 0
+    assert staff[-1][1] == 1, "the one that was killed"
+    assert max(workers for workers, _ in staff) == 2
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pickle
 import signal
@@ -138,6 +139,15 @@ def test_dead_workers_lose_their_own_task_only() -> None:
     assert values[Task("die")] == Lost("crashed", "the worker process was killed by SIGKILL")
     assert values[Task("interrupt")] == Lost("crashed", "a plugin raised KeyboardInterrupt")
     assert [values[Task("square", number)] for number in (1, 2, 3)] == [1, 4, 9]
+
+
+def test_a_worker_that_the_system_killed_for_its_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system counts whom it killed; that count is one more after the worker's death than before."""
+    counts = itertools.count()
+    monkeypatch.setattr("annx_plugins.executors.processes.killed_for_memory", lambda: next(counts))
+    (loss,) = dict(run("processes", [Task("die")], jobs=1)).values()
+    reason = "the worker process was killed by SIGKILL, and the system ran out of memory meanwhile"
+    assert loss == Lost("crashed", reason)
 
 
 def test_a_task_past_its_time_is_lost_alone() -> None:

@@ -285,6 +285,28 @@ def test_a_disk_that_is_full_at_any_file_leaves_whole_ones_and_no_leftover(
     assert invoke("sweep", "seeds.report=[1, 2, 3]").exit_code == 0
 
 
+@pytest.mark.parametrize("room", [0, 3_000, 20_000, 60_000, 90_000])
+def test_a_disk_that_is_full_at_any_write_is_one_line_and_the_same_command_resumes(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """No file may grow beyond so many bytes, not even the store and its log: a write fails in its middle."""
+    resource = pytest.importorskip("resource")
+    shutil.copy(whole / "x.toml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        result = invoke("sweep")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    must_be_one_line(result)
+    assert result.exit_code == 2
+    left = [path.name for path in (tmp_path / "run").iterdir()] if (tmp_path / "run").is_dir() else []
+    assert [name for name in left if name.startswith(".")] == []
+    assert invoke("sweep").exit_code == 0
+    assert results_in(tmp_path / "run") == results_in(whole / "run")
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Any) -> Any:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -28,7 +28,7 @@ limits.timeout = "1s"
 [optimizer.sgd]
 [optimizer.adam]
 [optimizer.trouble]
-how = ["hang later"]
+how = ["hang-later"]
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ class Clock:
 
 def small(seed: int, **options: Any) -> Any:
     return make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), seed=seed, test=False, steps=100, **options)
+
+
+def reported(few: int, seed: int) -> Any:
+    hidden = [4] if few else [64, 64]
+    return make_trial(REGISTRY, network=("mlp", {"hidden": hidden}), seed=seed, steps=100)
 
 
 def large(seed: int) -> Any:
@@ -153,3 +159,62 @@ def test_tuning_that_was_over_before_counts_as_what_its_sizes_say() -> None:
     assert meter.left() == pytest.approx(6.0)
     meter.finished([trial.key for trial in report])
     assert meter.share() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_time_left_is_right_within_a_factor_of_two_from_a_minute_on(seed: int) -> None:
+    """A simulated sweep of about ten minutes on two workers, under a clock that is set.
+
+    Workers start for ten seconds, stacks take 0.6 to 1.6 of what their work says, another program takes a
+    fifth of the machine from the middle on, and reporting follows tuning.
+    """
+    chance, clock = random.Random(seed), Clock()
+    meter = Meter(REGISTRY, clock)
+    phases = [
+        [[(small if stack % 3 else large)(100 * stack + place) for place in range(2)] for stack in range(48)],
+        [[reported(stack % 3, 10_000 + 100 * stack + place) for place in range(2)] for stack in range(32)],
+    ]
+    unit = 400.0 / sum(work_of(trial, REGISTRY) for phase in phases for stack in phase for trial in stack)
+    estimates: list[tuple[float, float]] = []
+    clock.now, slower = 10.0, 1.0
+    for phase, later in zip(phases, (64, 0), strict=True):
+        meter.begin([trial for stack in phase for trial in stack], [], later=later)
+        waiting = list(phase)
+        running: list[list[Any]] = []  # stack, seconds it has had, seconds it takes
+        while waiting or running:
+            while waiting and len(running) < 2:
+                stack = waiting.pop(0)
+                work = sum(work_of(trial, REGISTRY) for trial in stack)
+                running.append([stack, 0.0, 2 * unit * work * chance.uniform(0.6, 1.6)])
+            clock.now += 1.0
+            slower = 1.2 if clock.now > 250 else 1.0
+            for entry in list(running):
+                entry[1] += 1.0 / slower
+                stack, had, takes = entry
+                if had >= takes:
+                    meter.finished([trial.key for trial in stack])
+                    running.remove(entry)
+                else:
+                    meter.heard(stack, len(stack) * had / takes)
+            left = meter.left()
+            if clock.now >= 60 and left is not None:
+                estimates.append((clock.now, left))
+    end = clock.now
+    assert end > 300
+    # In the last part one stack that begins last decides, which no estimate can know.
+    checked = [(now, left) for now, left in estimates if now < 0.8 * end]
+    assert len(checked) > 200
+    assert [(now, left) for now, left in checked if not 0.5 <= left / (end - now) <= 2.0] == []
+
+
+def test_the_rate_is_that_of_the_phase_since_its_first_stack_was_heard_of() -> None:
+    clock, trials = Clock(), [small(seed) for seed in range(6)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [trial.key for trial in trials[:2]], later=0)
+    assert meter.rate() is None
+    clock.now = 10.0
+    meter.heard(trials[2:], 0.0)
+    assert meter.rate() is None
+    clock.now = 12.0
+    meter.heard(trials[2:], 1.0)
+    assert meter.rate() == pytest.approx(0.5)  # those that were done before count for nothing

@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweep_factory import TUNED, load
 
 import anncore
-from anncore.contract.events import Event, PhaseDone, PhaseStarted, Progressed
+from anncore.contract.events import (
+    Event,
+    PhaseDone,
+    PhaseStarted,
+    Progressed,
+    TablesStarted,
+    WorkersChanged,
+)
 from anncore.running.progress_line import ProgressLine
+from anncore.running.sweep import sweep
 
 EVENTS: tuple[Event, ...] = (
     PhaseStarted("tune", 48, {"ok": 8}),
@@ -72,3 +81,22 @@ def test_a_sweep_shows_it_when_asked_and_still_tells_its_listener(
     assert any(isinstance(event, PhaseDone) for event in heard)
     anncore.sweep(TABLES, **options)
     assert capsys.readouterr().err == ""
+
+
+def test_the_tables_of_many_trials_and_the_workers_of_a_cluster_have_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anncore.running.sweep.MANY", 16)
+    events: list[Any] = []
+    sweep(load(tmp_path, TUNED), out=tmp_path / "run", executor="serial", on_event=events.append)
+    assert events[-1] == TablesStarted(16)
+    stream = io.StringIO()
+    line = ProgressLine(stream)
+    for event in (TablesStarted(123456), WorkersChanged(3, 0), WorkersChanged(2, 1), WorkersChanged(1, 2)):
+        line(event)
+    assert stream.getvalue().splitlines() == [
+        "Writing the tables of 123,456 trials",
+        "Workers: 3",
+        "Workers: 2, 1 was lost",
+        "Workers: 1, 2 were lost",
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import struct
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +243,7 @@ def test_a_newer_schema_is_told(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 99")
     db.close()
     for write in (True, False):
-        with pytest.raises(StoreError, match=r"newer annx \(schema 99, this one knows 2\); upgrade annx"):
+        with pytest.raises(StoreError, match=r"newer annx \(schema 99, this one knows 3\); upgrade annx"):
             Store(tmp_path / "s.sqlite", write=write)
 
 
@@ -382,6 +385,109 @@ def test_a_store_of_schema_1_is_read_and_not_written(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def large_store(path: Path) -> list[Trial]:
+    """Write a store of two configurations with long descriptions, and of their plan; no curves."""
+    parts = {
+        lr: {
+            "optimizer": Part("optimizer", "annx:adam", "", {"lr": lr, "text": "o" * 300}),
+            "network": Part("network", "annx:mlp", "", {"hidden": [4], "text": "n" * 1000, "seed": 3}),
+        }
+        for lr in (0.1, 0.2)
+    }
+    trials = [
+        dataclasses.replace(
+            make_trial(seed, phase="tune", problem="p", arm="adam", config=f"lr={lr}"),
+            parts=parts[lr],
+            values={"optimizer.lr": lr},
+        )
+        for lr in parts
+        for seed in range(100)
+    ]
+    with Store(path) as store:
+        store.plan("tune", trials)
+        store.add((trial, make_result(trial, steps=(), curves={})) for trial in trials)
+    return trials
+
+
+def test_what_trials_share_lies_once_in_the_store_and_comes_back_whole(tmp_path: Path) -> None:
+    trials = large_store(tmp_path / "s.sqlite")
+    with Store(tmp_path / "s.sqlite", write=False) as store:
+        assert store.descriptions(trial.key for trial in trials) == {
+            trial.key: json.loads(trial.text) for trial in trials
+        }
+        assert store.planned("tune") == [PlannedRow.of(trial) for trial in trials]
+    assert len(trials[0].text) > 1500
+    assert (tmp_path / "s.sqlite").stat().st_size < 1000 * len(trials)
+    db = sqlite3.connect(tmp_path / "s.sqlite")
+    rates = db.execute(
+        "SELECT json_extract(part.text, '$.params.lr'), count(*) FROM trials "
+        "JOIN texts of ON of.name = json_extract(description, '$.of') "
+        "JOIN texts part ON part.name = json_extract(of.text, '$.parts.optimizer') GROUP BY 1"
+    ).fetchall()
+    db.close()
+    assert rates == [(0.1, 100), (0.2, 100)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE texts SET text = '{}'", "DELETE FROM texts"])
+def test_a_shared_text_that_is_lost_or_another_is_told(tmp_path: Path, change: str) -> None:
+    trials = large_store(tmp_path / "s.sqlite")
+    db = sqlite3.connect(tmp_path / "s.sqlite", isolation_level=None)
+    db.execute(change)
+    db.close()
+    with Store(tmp_path / "s.sqlite", write=False) as store:
+        with pytest.raises(StoreError, match=r"is damaged .* Move it away"):
+            store.descriptions([trials[0].key])
+        with pytest.raises(StoreError, match=r"is damaged .* Move it away"):
+            store.planned("tune")
+
+
+def test_a_text_that_could_not_be_kept_is_kept_with_the_next_trial(tmp_path: Path) -> None:
+    """A transaction that is taken back takes its texts along, also from memory."""
+    good, bad = make_trial(1), make_trial(2)
+    with Store(tmp_path / "s.sqlite") as store:
+        with pytest.raises(StoreError):
+            store.add([(bad, make_result(bad)._replace(error=None))])  # type: ignore[arg-type]
+        store.add([(good, make_result(good))])
+        assert store.descriptions([good.key]) == {good.key: json.loads(good.text)}
+
+
+def test_a_store_of_schema_2_is_read_and_goes_on_as_one_of_ours(tmp_path: Path) -> None:
+    path, old, new = tmp_path / "s.sqlite", make_trial(1, phase="report"), make_trial(2, phase="report")
+    with Store(path) as store:
+        store.add([(old, make_result(old))])
+    row = json.dumps(PlannedRow.of(old)._asdict(), ensure_ascii=False)
+    db = sqlite3.connect(path, isolation_level=None)
+    result = make_result(old)
+    head = db.execute(
+        "SELECT key, description, status, metrics, steps_done, stopped, error, train_seconds, environment "
+        "FROM trials"
+    ).fetchone()
+    texts = "\0".join(map(str, (old.key, old.text, head[2], head[5], head[6], head[8])))
+    checksum = zlib.crc32(struct.pack("<qd", head[4], head[7]) + head[3] + texts.encode())
+    db.execute("UPDATE trials SET description = ?, checksum = ?", (old.text, checksum))
+    db.execute("INSERT INTO planned VALUES ('report', 0, ?, ?)", (old.key, row))
+    db.execute("INSERT INTO phases VALUES ('report', 1, ?)", (zlib.crc32(row.encode()),))
+    db.execute("DROP TABLE texts")
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    before = path.read_bytes()
+    with Store(path, write=False) as store:
+        assert list(store.results([old.key])) == [result]
+        assert store.planned("report") == [PlannedRow.of(old)]
+        assert store.descriptions([old.key]) == {old.key: json.loads(old.text)}
+    assert path.read_bytes() == before
+    with Store(path) as store:
+        assert store.statuses([old.key]) == {old.key: "ok"}
+        store.plan("report", [old, new])
+        store.add([(new, make_result(new))])
+        assert set(store.descriptions([old.key, new.key])) == {old.key, new.key}
+    with Store(path, write=False) as store:
+        assert store.planned("report") == [PlannedRow.of(old), PlannedRow.of(new)]
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (3,)
+    db.close()
+
+
 def test_environments_are_spelled_out_once_and_counted(tmp_path: Path) -> None:
     trials = [make_trial(seed) for seed in range(4)]
     texts = ['{"blas":"x"}', '{"blas":"y"}', '{"blas":"x"}', ""]  # the last one was lost with its worker
@@ -394,6 +500,36 @@ def test_environments_are_spelled_out_once_and_counted(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "s.sqlite")
     assert db.execute("SELECT count(*) FROM environments").fetchone() == (2,)
     db.close()
+
+
+@pytest.mark.parametrize("deleted", ["folder", "file"])
+def test_a_store_that_is_deleted_while_it_is_written_is_there_again_with_all_that_was_finished(
+    tmp_path: Path, deleted: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    one, two = make_trial(1), make_trial(2)
+    with Store(run / "trials.sqlite") as store:
+        store.add([(one, make_result(one))])
+        shutil.rmtree(run) if deleted == "folder" else (run / "trials.sqlite").unlink()
+        with pytest.raises(StoreError, match=r"was deleted while .* is there again, and the same command"):
+            store.add([(two, make_result(two))])
+    with Store(run / "trials.sqlite") as store:
+        assert list(store.results([one.key, two.key])) == [make_result(one)]
+        store.add([(two, make_result(two))])
+
+
+def test_a_store_that_is_replaced_while_it_is_written_is_left_alone(tmp_path: Path) -> None:
+    run, one = tmp_path / "run", make_trial(1)
+    run.mkdir()
+    with Store(run / "trials.sqlite") as store:
+        shutil.rmtree(run)
+        run.mkdir()
+        Store(run / "trials.sqlite").close()
+        before = (run / "trials.sqlite").read_bytes()
+        with pytest.raises(StoreError, match="was replaced while a sweep was writing it"):
+            store.add([(one, make_result(one))])
+    assert (run / "trials.sqlite").read_bytes() == before
 
 
 def test_a_missing_store_cannot_be_read(tmp_path: Path) -> None:

@@ -20,7 +20,16 @@ import numpy as np
 import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
-from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_experiment, load_run
+from anncore import (
+    Executor,
+    ExperimentError,
+    PluginError,
+    Stopper,
+    StoreError,
+    load_experiment,
+    load_registry,
+    load_run,
+)
 from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
@@ -304,6 +313,24 @@ def test_only_the_guilty_fail_and_nothing_else_is_touched(tmp_path: Path) -> Non
     assert set(trials[trials["optimizer.how"] == "leave"]["error"].str[-15:]) == {"SystemExit: bye"}
     assert results.failures == 6
     assert "I cannot go on" in (tmp_path / "b" / "annx.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_crash_in_c_or_a_hoard_of_memory_is_the_guilty_trial_s_alone(tmp_path: Path) -> None:
+    text = '\nseeds.report = [0]\n[optimizer.trouble]\nhow = ["none", "abort", "segfault", "allocate"]\n'
+    registry = load_registry()
+    executor = registry.get("executor", "processes").cls(memory=2.0)
+    trials = sweep(load(tmp_path, text), out=tmp_path / "run", jobs=1, executor=executor).trials
+    rows = trials.set_index("optimizer.how")[["status", "error"]]
+    assert rows["status"].to_dict() == {
+        "none": "ok",
+        "abort": "crashed",
+        "segfault": "crashed",
+        "allocate": "failed",
+    }
+    assert rows["error"]["abort"] == "the worker process was killed by SIGABRT"
+    assert rows["error"]["segfault"] == "the worker process was killed by SIGSEGV"
+    assert "MemoryError" in rows["error"]["allocate"].splitlines()[-1]
 
 
 def test_a_failure_is_kept_until_it_is_to_be_tried_again(tmp_path: Path) -> None:
@@ -637,6 +664,24 @@ def test_being_asked_to_end_is_as_an_interrupt(number: int) -> None:
             os.kill(os.getpid(), number)
     finally:
         signal.signal(number, mine)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU])
+def test_a_notice_that_the_job_ends_soon_drains_and_the_signal_after_it_stops_nothing(number: int) -> None:
+    """SLURM sends --signal=USR1@60, and SIGTERM at the end; another SIGTERM, or Ctrl-C, stops."""
+    stopper, before = Stopper(), signal.getsignal(number)
+    with interruptible(stopper):
+        os.kill(os.getpid(), number)
+        assert stopper.reason == "terminated"
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(number) is before
+    with interruptible(Stopper()):
+        os.kill(os.getpid(), number)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_what_is_printed_to_a_closed_terminal_goes_nowhere() -> None:

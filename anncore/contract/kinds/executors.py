@@ -55,10 +55,12 @@ class Executor(Component):
         method `prepare()`, call that first, and a method `warm_up(task)` before a task: both prepare,
         outside of the time of any task. If it has a method `listen(tell)`, call that in a worker process
         before `prepare`: what the work hands to `tell` during a task is to be handed to
-        `work.hear(task, message)` in this process, soon. A task may have an attribute `timeout` in seconds,
-        for the task itself, and an attribute `deadline`, the `time.monotonic()` at which it shall be over
-        and is "stopped" otherwise; the work looks at it by itself as well. No new task starts once `stop()`
-        is true; running tasks are finished and yielded. An exception from `work` is raised here.
+        `work.hear(task, message)` in this process, soon. If it has a method `staffed(workers, lost)`, call
+        that in this process as often as workers of other machines come or are lost. A task may have an
+        attribute `timeout` in seconds, for the task itself, and an attribute `deadline`, the
+        `time.monotonic()` at which it shall be over and is "stopped" otherwise; the work looks at it by
+        itself as well. No new task starts once `stop()` is true; running tasks are finished and yielded. An
+        exception from `work` is raised here.
 
         For other machines: what `work.portable()` returns, if it has that method, carries the files that it
         needs; its method `unfit()` says there, in one line, what is otherwise than here, "" for nothing.

@@ -134,6 +134,7 @@ class _Link:
     def __init__(self, executor: Dask, work: Any, jobs: int) -> None:
         self.executor, self.jobs = executor, jobs
         self.cluster: Any = None
+        self.lost = 0  # workers
         self.heard: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         self.topic = f"annx-{uuid.uuid4().hex}"
         portable = work.portable() if hasattr(work, "portable") else work
@@ -247,19 +248,23 @@ class _Run:
 
     def look_for_workers(self) -> None:
         """Use workers that are new and fit, forget those that are gone; raise where none comes."""
-        there = self.link.client.nthreads()
+        there, before = self.link.client.nthreads(), set(self.slots)
         for address in [address for address in self.slots if address not in there]:
             del self.slots[address]
             LOG.warning("worker %s is gone", address)
         for address in [address for address in self.refused if address not in there]:
             del self.refused[address]
         new = [address for address in there if address not in self.slots and address not in self.refused]
+        lost = before - set(there)
+        self.link.lost += len(lost)
         for address, reason in self.greet(new).items():
             if reason:
                 self.refused[address] = reason
                 LOG.error("worker %s gets no task: %s", address, reason)
             else:
                 self.slots[address] = there[address]
+        if set(self.slots) != before and hasattr(self.work, "staffed"):
+            self.work.staffed(len(self.slots), self.link.lost)
         if self.slots or not self.waiting:
             self.lonely_since = None
             return

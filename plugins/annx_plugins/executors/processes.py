@@ -30,6 +30,10 @@ from anncore import (
     children_on_one_blas_thread,
     ends_with_parent,
     hookimpl,
+    hyper,
+    killed_for_memory,
+    limit_memory,
+    memory_bytes,
     signals_held,
 )
 
@@ -41,6 +45,7 @@ NAME = "annx worker"
 INTERRUPTS = "a plugin raised KeyboardInterrupt"
 LATE = 2.0  # seconds after its deadline in which a task may end by itself
 LOOK = 0.5  # seconds between two looks at `stop`
+SHARE = 0.8  # of the machine's memory, which one worker may take
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,21 @@ class Processes(Executor):
     A task that has a `deadline` and runs two seconds past it is "stopped", with its worker.
     Workers ignore Ctrl-C, SIGTERM and SIGHUP, which are the driver's to handle. They end when the driver is
     gone, even killed, and even where a worker hangs in C code.
+    A worker may take `memory` GiB; beyond that an allocation raises MemoryError, which fails the trial that
+    asked for it. Where the system runs out of memory before, it ends a worker and never the driver (Linux).
     """
 
     name: ClassVar[str] = "processes"
     default: ClassVar[bool] = True
 
+    memory: float = hyper(
+        0.0, "[0, inf)", help="GiB that a worker may take; 0 for four fifths of the machine's"
+    )
+
     def run(
         self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
     ) -> Iterator[tuple[Any, Any]]:
-        pool = _Pool(work, iter(tasks), stop, max(1, jobs))
+        pool = _Pool(work, iter(tasks), stop, max(1, jobs), self.most_memory)
         _ends_all()
         try:
             yield from pool.run()
@@ -72,11 +83,17 @@ class Processes(Executor):
             raise
         pool.rest()
 
+    @property
+    def most_memory(self) -> float:
+        """How many bytes a worker may take; 0 where nobody knows what the machine has."""
+        return self.memory * 2**30 or SHARE * (memory_bytes()[0] or 0)
+
 
 class _Worker:
     """The driver's end of one worker process."""
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any], memory: float) -> None:
+        self.memory, self.killed_before = memory, killed_for_memory()
         self.task: Any = NO_TASK
         self.ready = False
         self.warms_up = hasattr(work, "warm_up")
@@ -85,7 +102,9 @@ class _Worker:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         bound = _kernel_ends_children()
-        self.process = context.Process(target=_serve, args=(theirs, work, bound), name=NAME, daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, work, bound, memory), name=NAME, daemon=True
+        )
         try:
             with children_on_one_blas_thread(), _without_main(work), signals_held():
                 self.process.start()
@@ -161,7 +180,9 @@ class _Worker:
                 name = signal.Signals(-code).name
             except ValueError:
                 name = f"signal {-code}"
-            return f"the worker process was killed by {name}"
+            memory = -code == signal.SIGKILL and killed_for_memory() > self.killed_before
+            why = ", and the system ran out of memory meanwhile" if memory else ""
+            return f"the worker process was killed by {name}{why}"
         return f"the worker process ended with exit code {code}"
 
 
@@ -190,16 +211,21 @@ class _Pool:
     """The workers of one run, and what is known of each."""
 
     def __init__(
-        self, work: Callable[[Any], Any], tasks: Iterator[Any], stop: Callable[[], bool], jobs: int
+        self,
+        work: Callable[[Any], Any],
+        tasks: Iterator[Any],
+        stop: Callable[[], bool],
+        jobs: int,
+        memory: float,
     ) -> None:
-        self.work, self.tasks, self.stop, self.jobs = work, tasks, stop, jobs
+        self.work, self.tasks, self.stop, self.jobs, self.memory = work, tasks, stop, jobs, memory
         self.waiting: deque[Any] = deque()  # taken from `tasks`, not yet handed out
         self.workers: list[_Worker] = []
         self.false_starts = 0
         resting = _RESTING.get(id(work), [])
         while resting:
             worker = resting.pop()
-            if len(self.workers) < jobs and worker.process.is_alive():
+            if len(self.workers) < jobs and worker.process.is_alive() and worker.memory == memory:
                 self.workers.append(worker)
             else:
                 worker.kill()
@@ -225,7 +251,7 @@ class _Pool:
                 worker.send(self.waiting.popleft())
         starting = sum(not worker.ready for worker in self.workers)
         while len(self.workers) < self.jobs and self.take(starting + 1):
-            self.workers.append(_Worker(self.work))
+            self.workers.append(_Worker(self.work, self.memory))
             starting += 1
 
     def take(self, count: int = 1) -> bool:
@@ -370,8 +396,13 @@ def _ends_all() -> None:
     atexit.register(_end_all)
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any], bound: bool) -> None:
-    """Be a worker: tasks in, results out, until the pipe ends. bound: the kernel ends it with its driver."""
+def _serve(pipe: Connection, work: Callable[[Any], Any], bound: bool, memory: float) -> None:
+    """Be a worker: tasks in, results out, until the pipe ends.
+
+    bound: the kernel ends it with its driver. memory: the bytes that it may take, 0 for no limit.
+    """
+    if memory:
+        limit_memory(memory)
     parent = parent_process()
     if bound and parent is not None and parent.pid is not None:
         ends_with_parent(parent.pid)
