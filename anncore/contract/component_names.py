@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.home import HOME
 from anncore.contract.kind_names import AROUND, KINDS
-from anncore.contract.registry import Registered, Registry
+
+if TYPE_CHECKING:
+    from anncore.contract.registry import Registered, Registry
 
 
 def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
