@@ -116,7 +116,9 @@ def sweep(file: Path, *args: str) -> Result:
 def test_what_mixes_trials_is_stopped_with_the_checks_words_and_leaves_no_folder(tmp_path: Path) -> None:
     result = sweep(lay(tmp_path, MIXING))
     assert result.exit_code == MISUSED
-    lines = result.stderr.splitlines()
+    whose, *lines = result.stderr.splitlines()
+    assert whose.startswith("annx: ")
+    assert whose.endswith("mine.py.")
     assert lines[-1].startswith("annx: optimizer mine:norm_sgd cannot be trusted, so nothing was run")
     assert "--unchecked" in lines[-1]
     failed = [line.split(": ")[1] for line in lines[:-1]]
