@@ -42,9 +42,6 @@ def tier_content(
     order = [*tiers.order, *(arm for arm in arms if arm in tiers.without)]
     labels = {measure.label for measure in study.measures.values()}
     label = "success rate" if success is not None else labels.pop() if len(labels) == 1 else "score"
-    sentence = _sentence(tiers)
-    if not tiers.decided and len(study.trials) and (study.trials["status"] == "diverged").all():
-        sentence = "No tiers: every trial diverged"
     return {
         "basis": tiers.basis,
         "label": label,
@@ -58,7 +55,7 @@ def tier_content(
         "circles": [list(circle) for circle in tiers.circles],
         "split": [list(pair) for pair in tiers.split],
         "without": dict(tiers.without),
-        "sentence": sentence,
+        "sentence": _sentence(tiers),
         "note": _note(tiers, study) if len(study.arms) > 1 else "",
     }
 

@@ -156,7 +156,7 @@ def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path, few_fig
         (
             "diverged",
             "Every trial of the report diverged; no arm can be ranked.",
-            "No tiers: every trial diverged",
+            "No tiers as every trial diverged",
             "By speed to many targets: no arm reaches any target.",
         ),
     ],
