@@ -145,8 +145,7 @@ def _shape(label: str, loss: Any) -> str:
 
     A yes or no is named where it is not the default.
     """
-    usual = type(loss)()
-    values = [(one.name, getattr(loss, one.name), getattr(usual, one.name)) for one in fields(loss)]
+    values = [(one.name, getattr(loss, one.name), one.default) for one in fields(loss)]
     texts = [
         f"{name} = {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
         for name, value, default in values
