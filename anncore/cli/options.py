@@ -179,7 +179,7 @@ def foreign_code(experiment: Experiment, given: Sequence[str]) -> list[str]:
     typed = {str(Path(file).resolve()) for file in given}
     files = [file for file in experiment.plugin_files if file not in typed]
     made = [known.full_name for known in experiment.registry.made]
-    return [*(os.path.relpath(file) for file in files), *made]
+    return [*(min(file, os.path.relpath(file), key=len) for file in files), *made]
 
 
 experiment_options = grouped(

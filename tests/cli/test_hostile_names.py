@@ -376,10 +376,10 @@ def test_no_name_steers_the_terminal(
     runs: tuple[Run, Run], verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unchanged(results: Any, folder: Path, *, again: bool, figures: bool) -> Any:
-        """Return the report as it stands: what is tested is what the verb prints."""
-        return render(results, folder, figures=figures)
+        """Yield the report as it stands: what is tested is what the verb prints."""
+        yield render(results, folder, figures=figures)
 
-    monkeypatch.setattr("anncore.cli.conclusion.render", unchanged)
+    monkeypatch.setattr("anncore.cli.conclusion.rendering", unchanged)
     run, twin = runs
     result = steered(VERBS[verb], {"FILE": run.file, "RUN": run.folder, "TWIN": twin.folder})
     if verb == "compare --json":

@@ -43,7 +43,7 @@ def test_a_verb_without_out_does_not_advise_it(tmp_path: Path) -> None:
 def test_every_option_of_a_sweep_has_a_name_in_python() -> None:
     options = {*ExperimentOptions.__dataclass_fields__, *RunOptions.__dataclass_fields__}
     options -= {"file", "overrides", "quick", "plugins", "fail_fast"}  # no message names these
-    assert {option.replace("_", "-") for option in options} | {"plugin", "yes"} == set(IN_PYTHON)
+    assert {option.replace("_", "-") for option in options} | {"plugin", "yes", "against"} == set(IN_PYTHON)
 
 
 LARGE = """\

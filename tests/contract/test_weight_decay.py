@@ -98,12 +98,21 @@ def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
     assert np.ptp(result.curves["train_loss"]) > 1e-3
 
 
-def stepped(optimizer: Any, theta: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-    """Take a step; one that asks for other gradients gets those of Σ θ⁴ / 4, whose curvature is 3 θ²."""
+def stepped(
+    optimizer: Any, theta: Array, grad: Array, state: Any, t: int, penalty: float = 0.0
+) -> tuple[Array, Any]:
+    """Take a step; one that asks for other gradients gets those of Σ θ⁴ / 4, whose curvature is 3 θ².
+
+    penalty: what θ²/2 is weighted by in these.
+    """
     if not optimizer.asks:
         return optimizer.step(theta, grad, state, t)
     return optimizer.step(
-        theta, grad, state, t, lambda other: ((other**4).sum(axis=2, keepdims=True) / 4, other**3)
+        *(theta, grad, state, t),
+        lambda other: (
+            (other**4 / 4 + penalty * other**2 / 2).sum(axis=2, keepdims=True),
+            other**3 + penalty * other,
+        ),
     )
 
 
@@ -149,6 +158,6 @@ def test_coupled_decay_is_the_penaltys_gradient(cls: Any) -> None:
     decayed = cls(weight_decay=0.3, decay_mode="coupled")
     states = [plain.init(theta), decayed.init(theta)]
     for t, grad in enumerate(grads, start=1):
-        expected, states[0] = stepped(plain, theta, grad + 0.3 * theta, states[0], t)
+        expected, states[0] = stepped(plain, theta, grad + 0.3 * theta, states[0], t, 0.3)
         change, states[1] = stepped(decayed, theta, grad, states[1], t)
         np.testing.assert_array_equal(change, expected)

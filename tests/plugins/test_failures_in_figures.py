@@ -210,10 +210,10 @@ def test_what_partly_diverged_and_partly_failed_is_not_called_diverged() -> None
         return "diverged" if seed < 101 else "crashed" if seed < 106 else "ok"
 
     results = sweep(0, status=ended)
-    assert "failed\n6/10" in words(draw(results, "heat_map")["heat_map"].figure.axes[0])
+    assert "diverged 1/10\nfailed 5/10" in words(draw(results, "heat_map")["heat_map"].figure.axes[0])
     content = build_report(results, {})
     row = next(row for row in content["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
-    assert score(row, content["measures"]["xor"]) == "failed 6/10"
+    assert score(row, content["measures"]["xor"]) == "diverged 1/10, failed 5/10"
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def without(
 
     results = load_run(swept)
     some = dataclasses.replace(results, trials=keep(results.trials))
-    monkeypatch.setattr("anncore.running.run_folder.load_run", lambda folder, curves: some)
+    monkeypatch.setattr("anncore.running.run_folder.load_run", lambda folder, **options: some)
     return annx(swept, "--format", form, *args)
 
 

@@ -402,7 +402,11 @@ def _claims() -> Iterator[tuple[str, Results]]:
     def mixed(problem: str, arm: str, seed: int) -> float:
         return (turned if problem == "xor" else by_luck)(problem, arm, seed)
 
-    yield "claim, contrary on some", stating(make_results(**options, score=mixed), names)
+    def against(problem: str, arm: str, seed: int) -> float:
+        return 0.5 - mixed(problem, arm, seed) if problem == "xor" else by_luck(problem, arm, seed)
+
+    for score in (mixed, against):
+        yield "claim, decided on one of all", stating(make_results(**options, score=score), names)
     yield "claim, contrary on most", stating(make_results(**options, score=turned), {**names, "says": "x"})
     ratios: dict[str, Any] = {"says": "More.", "more": "sgd", "less": "adam", "of": "train_loss"}
     ratios |= {"scale": "log", "beside": [["sgd", "lion"], ["adam", "sgd"]]}
@@ -544,6 +548,8 @@ def all_pairs() -> Iterator[Comparison]:
     yield from compare(pd.DataFrame(few), where="p")
     yield from compare(pd.DataFrame({"x": [0.0] * 3, "y": [math.nan] * 3}), where="p", sequential=True)
     yield from compare(pd.DataFrame({"x": [0.0] * 12, "y": [0.1, -0.1] * 6}), where="p", sequential=True)
+    for n, unit in itertools.product((1, 3), ("seeds", "data sets")):  # neither ends with a number
+        yield from compare(pd.DataFrame({"x": [math.inf] * n, "y": [math.inf] * n}), where="p", unit=unit)
     # Most seeds say x, and two that are far off turn the mean to y.
     gaps = [-1e6, -1e6, *np.linspace(1, 2, 28)]
     yield from compare(pd.DataFrame({"x": np.zeros(30), "y": gaps}), where="p")

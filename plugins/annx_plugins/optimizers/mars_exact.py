@@ -94,8 +94,9 @@ class MARSExact(WeightDecay, AskingOptimizer):
     def step(
         self, weight: Array, grad: Array, state: MARSExactState, t: int, evaluate: Evaluate
     ) -> tuple[Array, MARSExactState]:
-        moved = grad - evaluate(state.before)[1]
-        corrected = self.decay_gradient(weight, grad) + (self.gamma * self.beta1 / (1 - self.beta1)) * moved
+        grad = self.decay_gradient(weight, grad)  # a penalty has a gradient at the weights of before, too
+        moved = grad - self.decay_gradient(state.before, evaluate(state.before)[1])
+        corrected = grad + (self.gamma * self.beta1 / (1 - self.beta1)) * moved
         corrected = corrected / np.maximum(self._norms(corrected), 1)
         m = self.beta1 * state.m + (1 - self.beta1) * corrected
         before = weight + 0  # a copy, as the weights are moved in place
