@@ -374,7 +374,9 @@ def _cells(column: Any) -> Callable[[slice], list[str]]:
     if column.dtype.kind in "fmM":  # short floats and dates, whose cells need no quotes
         texts = column.to_csv(index=False, header=False, lineterminator="\n").replace('""', "").split("\n")
         return lambda rows: texts[:-1][rows]
-    if column.dtype != pd.Series([""]).dtype:  # several types, of which 1, 1.0 and True are equal
+    # Before pandas 3 texts are objects, as columns of several types are, of which 1, 1.0 and True are equal.
+    texts_only = pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty")
+    if column.dtype != pd.Series([""]).dtype or not texts_only:
         return lambda rows: [
             "" if gap else _quoted(_escaped(value))
             for value, gap in zip(column.iloc[rows].to_numpy(object), column.iloc[rows].isna(), strict=True)
