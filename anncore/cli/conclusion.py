@@ -112,8 +112,7 @@ def _written(steps: Iterator[dict[str, Any]], output: OutputOptions) -> dict[str
         say(summary(content))
     said = texts_of(content)
     with _said_to_be_drawn(output), kept_for_results():
-        for content in steps:  # noqa: B007
-            pass
+        content = [content, *steps][-1]
     new = [text for text in texts_of(content) if text not in said]
     if shown and new:
         from anncore.report.terminal import warned

@@ -137,7 +137,11 @@ def atlas_page(both: Atlases, registry: Registry) -> Page:
     best = tuned.arms[0]
     fewest = min(map(tuned.passed_by, tuned.problems))
     hardest = [problem for problem in tuned.problems if tuned.passed_by(problem) == fewest]
-    who = f"{fewest} of {len(tuned.arms)} optimizers pass" if fewest else "No optimizer passes"
+    who = (
+        f"{fewest} of {len(tuned.arms)} optimizers {'passes' if fewest == 1 else 'pass'}"
+        if fewest
+        else "No optimizer passes"
+    )
     ties, most = tuned.leaders or tuned.arms, tuned.number(best, "passes")
     whole = "that is all of them" if most == total else "none passes all"
     sentence = (

@@ -49,8 +49,8 @@ class MARSExact(WeightDecay, AskingOptimizer):
     0.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), gamma ≥ 0, eps > 0, weight_decay ≥ 0. Weight decay acts on W
-    itself (decay_mode "decoupled", "independent") or on the gradient ("coupled"; it is not in the
-    difference). All arrays are updated, biases too.
+    itself (decay_mode "decoupled", "independent") or on both gradients ("coupled"). All arrays are updated,
+    biases too.
 
     Yuan, Liu, Wu, Zhou & Gu, "MARS: Unleashing the Power of Variance Reduction for Training Large Models",
     ICML 2025, algorithms 1 to 3 with the exact difference. https://arxiv.org/abs/2411.10438
