@@ -53,6 +53,7 @@ def read_train(document: Document) -> Train:
             "stop",
             "watch",
             "diverged_above",
+            "engine",
         )
     )
     default = Train()
@@ -92,6 +93,7 @@ def read_train(document: Document) -> Train:
         dtype=section.one_of("dtype", default.dtype, ("float32", "float64")),
         stop=_read_stop(document) if "stop" in section.data else default.stop,
         diverged_above=section.number("diverged_above", default.diverged_above, 0, open=True),
+        engine=section.one_of("engine", default.engine, ("auto", "blas", "lanes")),
     )
 
 
