@@ -140,8 +140,9 @@ class NetworkOnData(Problem):
     def evaluator(self, stack: Stack) -> Evaluator:
         """Return the evaluator, which scores networks on the splits."""
         if stack.strides:
-            from anncore.engine.lanes.stack import LaneEvaluator
+            from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
 
+            assert isinstance(stack, LaneStack)
             return LaneEvaluator(stack)
         return Evaluator(stack)
 

@@ -46,6 +46,7 @@ from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
+MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 32  # examples of a forward pass outside training
 
 
@@ -427,12 +428,42 @@ class LaneEvaluator(Evaluator):
 
     _stack: LaneStack
 
+    def __init__(self, stack: LaneStack) -> None:
+        super().__init__(stack)
+        self._z: tuple[Array, Array] | None = None  # the last predictions, (T, N, K), and the same in lanes
+        self._targets: dict[Any, tuple[Array, Array]] = {}
+        self._losses: dict[Any, tuple[Kernel, Array, Array]] = {}
+
     def _forward(self, x: Array) -> Array:
         lanes = self._stack.lanes
-        z = self._stack.outputs(x, self._group)
-        flat = np.empty((lanes.trials, z.shape[1] * z.shape[2]), lanes.dtype)
-        lanes.take(z.reshape(lanes.groups, -1, lanes.lanes), flat)
-        return flat.reshape(lanes.trials, *z.shape[1:3])
+        laid = self._stack.outputs(x, self._group)
+        flat = np.empty((lanes.trials, laid.shape[1] * laid.shape[2]), lanes.dtype)
+        lanes.take(laid.reshape(lanes.groups, -1, lanes.lanes), flat)
+        z: Array = flat.reshape(lanes.trials, *laid.shape[1:3])
+        self._z = z, laid
+        return z
+
+    def _laid(self, z: Array) -> tuple[Array, int]:
+        """Return predictions in lanes, and how many vectors the groups lie apart."""
+        lanes = self._stack.lanes
+        if self._z is not None:
+            whole, laid = self._z
+            start = (z.ctypes.data - whole.ctypes.data) // max(whole.strides[1], 1)
+            same = z.base is not None and z.strides == whole.strides
+            if same and np.may_share_memory(z, whole) and 0 <= start <= whole.shape[1] - z.shape[1]:
+                return laid[:, start:], laid.strides[0] // laid.strides[3] // lanes.lanes
+        put = lanes.put(z.reshape(len(z), -1))
+        return put, put.shape[1]
+
+    def _target(self, y: Array) -> Array:
+        """Return targets in lanes; those of an evaluation are the same arrays every time."""
+        key = y.ctypes.data, y.shape, y.strides
+        if key not in self._targets:
+            if len(self._targets) >= MOST_TARGETS:
+                self._targets.clear()
+            # The array is kept, too, so that no other one takes its place in memory.
+            self._targets[key] = y, self._stack.lanes.put(y.reshape(len(y), -1))
+        return self._targets[key][1]
 
     def write(self) -> None:
         """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
@@ -449,22 +480,21 @@ class LaneEvaluator(Evaluator):
         return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
 
     def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
-        stack = self._stack
-        lanes, kernels = stack.lanes, self.__dict__.setdefault("_kernels", {})
+        stack, lanes = self._stack, self._stack.lanes
         shapes = z.shape, y.shape
-        if shapes not in kernels:
+        if shapes not in self._losses:
             own = self._made_loss(*shapes)
             work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            kernels[shapes] = kernel(own.program.text), stack.hypers(own.hypers), work
-        function, hypers, work = kernels[shapes]
-        z_lanes, y_lanes = (lanes.put(values.reshape(len(values), -1)) for values in (z, y))
-        out = lanes.empty(1)
+            self._losses[shapes] = kernel(own.program.text), stack.hypers(own.hypers), work
+        function, hypers, work = self._losses[shapes]
+        laid, apart = self._laid(z)
+        targets, out = self._target(y), lanes.empty(1)
         values: dict[str, Argument] = {
             "groups": lanes.groups,
-            "z": z_lanes,
-            "z_apart": z_lanes.shape[1],
-            "y": y_lanes,
-            "y_apart": y_lanes.shape[1],
+            "z": laid,
+            "z_apart": apart,
+            "y": targets,
+            "y_apart": targets.shape[1],
             "hypers": hypers,
             "work": work,
             "out": out,
