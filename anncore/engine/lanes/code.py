@@ -32,8 +32,9 @@ ALIGN = 64  # bytes of a vector
 class Code:
     """The body of a function under construction. Methods append instructions and return names of results."""
 
-    def __init__(self, dtype: str) -> None:
+    def __init__(self, dtype: str, parameters: Sequence[str] = ()) -> None:
         self.dtype, self.kind = dtype, KINDS[dtype]
+        self.parameters = tuple(parameters)  # further arguments, i64, besides the table
         lanes = self.kind.lanes
         self.type = f"<{lanes} x {self.kind.scalar}>"
         self.whole = f"<{lanes} x {self.kind.integer}>"
@@ -265,8 +266,9 @@ class Code:
         self.begin(after)
 
     def function(self) -> str:
-        """Return the text of the whole module: `void f(ptr table)`."""
-        head = ["define void @f(ptr noalias %table) {", "entry:"]
+        """Return the text of the whole module: `void f(ptr table, i64 ...)`."""
+        more = "".join(f", i64 {name}" for name in self.parameters)
+        head = [f"define void @f(ptr %table{more}) {{", "entry:"]
         tables = [f"{name} = {text}" for text, name in self.tables.items()]
         return "\n".join([*tables, *self.intrinsics.values(), *head, *self.lines, "ret void", "}"]) + "\n"
 

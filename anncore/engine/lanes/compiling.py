@@ -24,15 +24,20 @@ _ENGINES: list[Any] = []  # code lives as long as its engine
 @cache
 def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     """Return the kernel of a text, compiled for a processor, by default for this one."""
-    with _LOCK:
-        address = _address(text, processor, features)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, processor, features))
 
     def call(arguments: Sequence[Argument]) -> None:
         table = np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
         function(table.ctypes.data)
 
     return call
+
+
+@cache
+def address(text: str, processor: str = "", features: str = "") -> int:
+    """Return the address of the function of a text, compiled for a processor, by default for this one."""
+    with _LOCK:
+        return _address(text, processor, features)
 
 
 def _address(text: str, processor: str, features: str) -> int:
@@ -57,5 +62,5 @@ def _address(text: str, processor: str, features: str) -> int:
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)
-    address: int = engine.get_function_address("f")
-    return address
+    place: int = engine.get_function_address("f")
+    return place

@@ -145,8 +145,12 @@ def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtyp
     return Pass(graph, z.node, y.node, {}, z.node, {}, {}, value.node)
 
 
+LONG = 61
+"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
+
+
 class UpdateGraph(NamedTuple):
-    """A step of an elementwise optimizer on (T, 1, P)."""
+    """A step of an elementwise optimizer on (T, 1, LONG), which stands for any number of weights."""
 
     graph: Graph
     weight: Node
@@ -165,17 +169,20 @@ def update_graph(optimizer: Any, weight: Array, state: Any, *, scheduled: bool) 
         replaced = (
             optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
         )
-        theta, grad = (graph.input(alike(weight.shape, weight.dtype)) for _ in range(2))
-        arrays = list(leaves(state))
-        for array in arrays:
+        shape = (len(weight), 1, LONG)
+        theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
+        shapes = []
+        for array in leaves(state):
             if array.shape not in (weight.shape, (len(weight), 1, 1)) or array.dtype != weight.dtype:
                 raise Unlowerable(f"a state of shape {array.shape}")
-        inputs = [graph.input(alike(array.shape, array.dtype)) for array in arrays]
+            # With one weight in all, only the rule itself tells an array of weights from a single number.
+            shapes.append(shape if array.shape == weight.shape else array.shape)
+        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
         t = graph.input(alike((1, 1, 1), weight.dtype))
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), t)
         results = [theta + change, *leaves(after)]
-        for result, array in zip(results, [weight, *arrays], strict=True):
-            if not isinstance(result, Symbol) or result.shape != array.shape or result.dtype != array.dtype:
+        for result, due in zip(results, [shape, *shapes], strict=True):
+            if not isinstance(result, Symbol) or result.shape != due or result.dtype != weight.dtype:
                 raise Unlowerable("a state that changes its shape or type")
         moving = [one.lr.node for one in _with_rates(replaced)] if scheduled else []
     return UpdateGraph(

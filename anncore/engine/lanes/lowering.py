@@ -77,7 +77,8 @@ class Lowering:
     """Appends the loops of a graph to code.
 
     inputs: where the graph's inputs lie. outputs: what to compute, and where to write it; several places for
-    one node are allowed. work: memory for what lies between.
+    one node are allowed. work: memory for what lies between. long: the length of arrays that stands for one
+    known at run time alone, and that one.
     """
 
     def __init__(
@@ -86,10 +87,11 @@ class Lowering:
         inputs: Mapping[Node, Place],
         outputs: Sequence[tuple[Node, Place]],
         work: Workspace,
+        long: tuple[int, Index] | None = None,
     ) -> None:
-        self._code, self._work = code, work
+        self._code, self._work, self._long = code, work, long
         self._places: dict[Node, Place] = dict(inputs)
-        self._nests = Nests([node for node, _ in outputs])
+        self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
         self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
         wanted: dict[Node, list[Place]] = {}
         for node, place in outputs:
@@ -99,6 +101,7 @@ class Lowering:
         for at, nest in enumerate(self._nests.nests):
             for node in nest.stored:
                 if node not in self._places:
+                    self._refuse_long(size(node))
                     self._places[node] = work.take(size(node))
             self._append(nest)
             for node in [*self._nests.reads(nest), *nest.stored]:
@@ -108,6 +111,11 @@ class Lowering:
                     work.give_back(own, size(node))
         for node, place in copies:
             self._copy(node, place)
+
+    def _refuse_long(self, length: int) -> None:
+        """Refuse what needs arrays of a length that is not known here."""
+        if self._long is not None and length == self._long[0]:
+            raise Unlowerable("a formula that is not one loop over all numbers")
 
     def _last_reads(self) -> dict[Node, int]:
         """Return the last loop that reads each array; what is written out at the end is read for ever."""
@@ -130,6 +138,8 @@ class Lowering:
         copies: list[tuple[Node, Place]] = []
         for node, places in wanted.items():
             for place in places:
+                if self._places.get(node) == place:
+                    continue  # it lies there already, as a state that stays as it is
                 over = taken.get(place)
                 free = over is None or last.get(over, -1) <= made.get(node, -1)
                 if node in made and node not in self._places and free:
@@ -141,6 +151,9 @@ class Lowering:
     def _copy(self, node: Node, place: Place) -> None:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
         code = self._code
+        if self._long is not None and size(node) == self._long[0] and node in self._places:
+            self._copy_long(self._places[node], place)
+            return
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
@@ -151,6 +164,17 @@ class Lowering:
         self._over(tail(node), (1, 1), body)
         if view:
             self._places[node] = place
+
+    def _copy_long(self, start: Place, end: Place) -> None:
+        code = self._code
+
+        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
+            value = code.load(start.pointer, code.sum(start.offset, index))
+            code.store(value, end.pointer, code.sum(end.offset, index))
+            return []
+
+        assert self._long is not None
+        code.loop(self._long[1], body)
 
     # Loops
 
@@ -209,6 +233,7 @@ class Lowering:
     ) -> None:
         """Append loops over a domain, in tiles of its last two axes; `body` gets the places of a tile."""
         code = self._code
+        self._refuse_long(int(np.prod(domain)))
         tiles = [1] * len(domain)
         for axis, most in zip(range(len(domain) - 1, -1, -1), reversed(tile), strict=False):
             tiles[axis] = most
@@ -257,13 +282,14 @@ class Lowering:
 
     def _flat_loop(self, nest: Nest) -> None:
         code, total = self._code, int(np.prod(nest.domain))
+        count: Index = self._long[1] if self._long is not None and total == self._long[0] else total
 
         def body(index: Index, _: Sequence[str]) -> Sequence[str]:
             flat: Indices = (*(0,) * (len(nest.domain) - 1), index)
             self._finish(nest, [flat], {})
             return []
 
-        code.loop(total, body)
+        code.loop(count, body)
 
     # What loops begin with
 

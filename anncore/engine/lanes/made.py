@@ -15,8 +15,8 @@ from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program
 from anncore.engine.nested import nested
 
-Source = tuple[int, str]
-"""A hyperparameter: which component of a stack, counted as `components_of` gives them, and its name."""
+Source = tuple[str, int, str]
+"""A hyperparameter: "network" or "optimizer", which of its components (`components_of`), its name."""
 
 
 class Made(NamedTuple):
@@ -38,17 +38,12 @@ _LOCK = threading.Lock()
 _MOST = 4096
 
 
-def components_of(stack: Any) -> Iterator[Any]:
-    """Yield the components of a stack of one structure, always in the same order."""
-    yield stack.network.component
-    for activations in stack.network.activations:
-        for run in activations.runs:
-            yield run.component
-    for pair in stack.output.pairs:
-        yield pair.loss
-        yield pair.activation
-    for run in stack.optimizers:
-        yield from _with_inner(run.optimizer)
+def components_of(stack: Any) -> dict[str, list[Any]]:
+    """Return the components of a stack of one structure, always in the same order."""
+    activations = [run.component for each in stack.network.activations for run in each.runs]
+    ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
+    optimizers = [one for run in stack.optimizers for one in _with_inner(run.optimizer)]
+    return {"network": [stack.network.component, *activations, *ends], "optimizer": optimizers}
 
 
 def _with_inner(optimizer: Any) -> Iterator[Any]:
@@ -61,10 +56,11 @@ class Sources:
     """The hyperparameters of a stack, by component and name."""
 
     def __init__(self, stack: Any) -> None:
-        self._components = list(components_of(stack))
+        self._components = components_of(stack)
         self._by_array = {
-            id(array): (at, name)
-            for at, component in enumerate(self._components)
+            id(array): (part, at, name)
+            for part, components in self._components.items()
+            for at, component in enumerate(components)
             for name, array in hypers_of(component).items()
         }
 
@@ -77,8 +73,8 @@ class Sources:
 
     def array(self, source: Source) -> Array:
         """Return a hyperparameter's numbers, one per trial."""
-        at, name = source
-        array: Array = getattr(self._components[at], name)
+        part, at, name = source
+        array: Array = getattr(self._components[part][at], name)
         return array
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:

@@ -58,13 +58,17 @@ class Nest:
 class Nests:
     """The loops for the outputs of a graph.
 
-    inside: the elementwise nodes that are computed where they are read.
+    inside: the elementwise nodes that are computed where they are read. singles_first: compute the single
+    numbers of a trial, which then may not depend on arrays, before all else.
     """
 
-    def __init__(self, outputs: Sequence[Node]) -> None:
+    def __init__(self, outputs: Sequence[Node], *, singles_first: bool = False) -> None:
         self.outputs = list(dict.fromkeys(outputs))
         # What depends on hyperparameters alone comes first, so that it parts no loops that belong together.
         self.order = sorted(ordered(self.outputs), key=lambda node: not node.known)
+        if singles_first:
+            self.order.sort(key=lambda node: size(node) != 1)
+            self._refuse_sums()
         self.copied = {
             node.args[0] for node in self.order if node.function is primitives.reshaped and _needs_copy(node)
         }
@@ -72,6 +76,13 @@ class Nests:
         self.inside, self._members = self._grouped()
         self.nests = self._nested()
         self._mark_stored()
+
+    def _refuse_sums(self) -> None:
+        """Refuse single numbers made of whole arrays."""
+        for node in self.order:
+            whole = [arg for arg in node.args if isinstance(arg, Node) and size(arg) != 1]
+            if size(node) == 1 and whole:
+                raise Unlowerable("a number made of all numbers of an array")
 
     def _uses(self) -> dict[Node, list[Node]]:
         users: dict[Node, list[Node]] = {}

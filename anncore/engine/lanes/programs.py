@@ -12,20 +12,22 @@ from typing import NamedTuple
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
-from anncore.engine.lanes.graphs import Pass, UpdateGraph, hyper_inputs
+from anncore.engine.lanes.graphs import LONG, Pass, UpdateGraph, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering, Place, Workspace
 from anncore.engine.lanes.nests import size
 
 TRAINING = (
-    *("groups", "steps", "theta", "grads", "state", "hypers", "rates", "times", "x", "y"),
-    *("order", "starts", "kinds", "shared", "work"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "update", "kinds", "numbers", "theta", "grads", "state"),
+    *("hypers", "update_hypers", "rates", "times", "x", "y", "order", "starts", "shared", "work"),
 )
-"""The table of a training kernel; the states of the optimizer follow."""
+"""The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
+that is smaller, and an update are functions of the table, a group and a step: `numbers` is of weights."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
 """The table of a loss; the groups' z and y lie so many vectors apart."""
-LENGTHS = frozenset(("groups", "steps", "z_apart", "y_apart"))
+LENGTHS = frozenset(("groups", "steps", "numbers", "z_apart", "y_apart"))
+PLACE = ("%group", "%step")
 
 
 class Program(NamedTuple):
@@ -54,8 +56,8 @@ class Layout(NamedTuple):
 class _Kernel:
     """A kernel under construction: the arguments, and the loop over groups."""
 
-    def __init__(self, dtype: str, names: Sequence[str]) -> None:
-        self.code = Code(dtype)
+    def __init__(self, dtype: str, names: Sequence[str], parameters: Sequence[str] = ()) -> None:
+        self.code = Code(dtype, parameters)
         self.arguments = {
             name: self.code.load_scalar("i64" if name in LENGTHS else "ptr", "%table", at)
             for at, name in enumerate(names)
@@ -141,99 +143,81 @@ class _Kernel:
         code.loop(width, number)
 
 
-def training_program(
-    dtype: str,
-    passes: Sequence[tuple[int, Pass]],
-    update: UpdateGraph,
-    weights: Layout,
-    state: Layout,
-) -> Program:
-    """Return the kernel of training steps.
-
-    passes: for each size of batches that occurs, the size and its pass. Hyperparameters lie in the order of
-    `hyper_inputs` of the first pass, then of the update; each pass has the same ones.
-    """
-    states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*TRAINING, *states))
-    code = kernel.code
-    counts = [len(hyper_inputs(one.graph)) for _, one in passes]
-    own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-    total = counts[0] + len(own)
-    most = 0
+def driver_program() -> Program:
+    """Return the kernel of training: for each group and step a pass, then an update, both of the table."""
+    kernel = _Kernel("float32", TRAINING)
+    code, arguments = kernel.code, kernel.arguments
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
-        nonlocal most
-        theta, grads = kernel.group("theta", g, weights.size), kernel.group("grads", g, weights.size)
-        running = kernel.group("state", g, state.size)
-        hypers = kernel.group("hypers", g, total)
-        held = [kernel.group(name, g, size(node)) for name, node in zip(states, update.states, strict=True)]
-
         def step(s: Index, _: Sequence[str]) -> Sequence[str]:
-            nonlocal most
-            start = code.load_scalar("i64", kernel.arguments["starts"], s)
-
-            def one(at: int) -> None:
-                nonlocal most
-                batch, pass_ = passes[at]
-                most = max(
-                    most, _pass(kernel, g, batch, pass_, start, weights, state, theta, grads, running, hypers)
-                )
-
-            if len(passes) == 1:
-                one(0)
-            else:
-                kind = code.load_scalar("i64", kernel.arguments["kinds"], s)
-                code.branch(code.add(f"icmp eq i64 {kind}, 0"), lambda: one(0), lambda: one(1))
-            now = code.load_scalar(code.kind.scalar, kernel.arguments["times"], s)
-            code.store(code.splat(now), kernel.arguments["work"])
-            steps = kernel.arguments["steps"]
-            rates = code.at(
-                kernel.arguments["rates"],
-                code.product(code.sum(code.product(g, steps), s), len(update.rates)),
-            )
-            work = Workspace(kernel.arguments["work"], 1)
-            inputs = {
-                update.weight: Place(theta),
-                update.grad: Place(grads),
-                update.t: Place(kernel.arguments["work"]),
-                **{node: Place(pointer) for node, pointer in zip(update.states, held, strict=True)},
-                **kernel.hypers(own, hypers, counts[0]),
-                **kernel.hypers(update.rates, rates),
-            }
-            places = [Place(theta), *(Place(pointer) for pointer in held)]
-            Lowering(code, inputs, list(zip(update.results, places, strict=True)), work)
-            most = max(most, work.vectors)
+            kind = code.load_scalar("i64", arguments["kinds"], s)
+            whole = code.add(f"icmp eq i64 {kind}, 0")
+            one, other = arguments["pass"], arguments["pass_of_the_rest"]
+            chosen = code.add(f"select i1 {whole}, ptr {one}, ptr {other}")
+            for function in (chosen, arguments["update"]):
+                code.lines.append(f"call void {function}(ptr %table, i64 {g}, i64 {s})")
             return []
 
-        code.loop(kernel.arguments["steps"], step)
+        code.loop(arguments["steps"], step)
         return []
 
-    code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    code.loop(arguments["groups"], group)
+    return Program(code.function(), 0)
 
 
-def _pass(
-    kernel: _Kernel,
-    group: Index,
-    batch: int,
-    pass_: Pass,
-    start: Index,
-    weights: Layout,
-    state: Layout,
-    theta: str,
-    grads: str,
-    running: str,
-    hypers: str,
-) -> int:
-    """Append a forward pass and its gradients; return the vectors of memory that it needs."""
-    code, work = kernel.code, Workspace(kernel.arguments["work"], 1)
+def update_program(dtype: str, update: UpdateGraph) -> Program:
+    """Return the kernel of an update of any number of weights.
+
+    Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
+    """
+    states = [f"states{at}" for at in range(len(update.states))]
+    kernel = _Kernel(dtype, (*TRAINING, *states), PLACE)
+    code, arguments = kernel.code, kernel.arguments
+    group, step = PLACE
+    numbers, pointer = arguments["numbers"], arguments["work"]
+    now = code.load_scalar(code.kind.scalar, arguments["times"], step)
+    code.store(code.splat(now), pointer)
+    at = code.sum(code.product(group, arguments["steps"]), step)
+    own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+    theta = Place(kernel.group("theta", group, numbers))
+    held = [
+        Place(kernel.group(name, group, 1 if size(node) == 1 else numbers))
+        for name, node in zip(states, update.states, strict=True)
+    ]
+    inputs = {
+        update.weight: theta,
+        update.grad: Place(kernel.group("grads", group, numbers)),
+        update.t: Place(pointer),
+        **dict(zip(update.states, held, strict=True)),
+        **kernel.hypers(own, kernel.group("update_hypers", group, len(own))),
+        **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
+    }
+    work = Workspace(pointer, 1)
+    outputs = list(zip(update.results, [theta, *held], strict=True))
+    Lowering(code, inputs, outputs, work, (LONG, numbers))
+    return Program(code.function(), work.vectors)
+
+
+def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
+    """Return the kernel of a forward pass and its gradients, for batches of one size.
+
+    Hyperparameters lie in the order of `hyper_inputs`.
+    """
+    kernel = _Kernel(dtype, TRAINING, PLACE)
+    code, pointer = kernel.code, kernel.arguments["work"]
+    group, step = PLACE
+    hypers = hyper_inputs(pass_.graph)
+    theta, grads = (kernel.group(name, group, weights.size) for name in ("theta", "grads"))
+    running = kernel.group("state", group, state.size)
+    work = Workspace(pointer, 1)
     assert pass_.y is not None
     x, y = work.take(size(pass_.x)), work.take(size(pass_.y))
     wide, tall = size(pass_.x) // batch, size(pass_.y) // batch
     assert isinstance(x.offset, int)
     assert isinstance(y.offset, int)
+    start = code.load_scalar("i64", kernel.arguments["starts"], step)
     kernel.gathered([("x", wide, x.offset), ("y", tall, y.offset)], group, batch, start)
-    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hyper_inputs(pass_.graph), hypers)}
+    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, kernel.group("hypers", group, len(hypers)))}
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
     for name, node in pass_.grads.items():
@@ -242,7 +226,7 @@ def _pass(
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return work.vectors
+    return Program(code.function(), work.vectors)
 
 
 def _weights(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,8 @@ from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.code import ALIGN, KINDS
-from anncore.engine.lanes.compiling import Argument, Kernel, kernel
+from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
 from anncore.engine.lanes.graphs import (
-    Pass,
     forward_pass,
     hyper_inputs,
     leaves,
@@ -36,9 +35,11 @@ from anncore.engine.lanes.programs import (
     TRAINING,
     Layout,
     Program,
+    driver_program,
     forward_program,
     loss_program,
-    training_program,
+    pass_program,
+    update_program,
 )
 from anncore.engine.nested import asks, nested, scope_of
 from anncore.engine.network_stack import Stack
@@ -129,7 +130,7 @@ class LaneStack(Stack):
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
         self._shared = self.lanes.shared(self._orders.group)
         self._loaded = False
-        self._kernel: Kernel | None = None
+        self._functions: tuple[int, ...] = ()  # passes and update, by address
 
     def _refuse(self) -> None:
         network, run = self.network, self._only_run
@@ -155,39 +156,10 @@ class LaneStack(Stack):
         """The mode of a pass in training; None for a network that does not tell them apart."""
         return (True, True) if self.network.component.modes else None
 
-    def _passes(self) -> list[tuple[int, Pass]]:
-        inputs, targets = self._orders.widths
-        outputs = self.network_outputs
-        count = len(self.trials)
-        return [
-            (
-                size,
-                training_pass(
-                    self.network.component,
-                    self.network.specs,
-                    self.output.pairs[0],
-                    ((count, size, inputs), (count, size, targets)),
-                    outputs,
-                    self.dtype,
-                    self.when,
-                ),
-            )
-            for size in self._orders.sizes
-        ]
-
     @property
     def network_outputs(self) -> int:
         """The number of output units."""
         return self.data[0].outputs * outputs_per_target(self.trials[0], self.registry)
-
-    def _training(self) -> tuple[Program, list[Node], int]:
-        run = self._only_run
-        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
-        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
-        passes = self._passes()
-        program = training_program(self.dtype, passes, update, self.layout, self.running)
-        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return program, [*hyper_inputs(passes[0][1].graph), *own], len(update.rates)
 
     @cached_property
     def structure(self) -> tuple[Any, ...]:
@@ -197,31 +169,65 @@ class LaneStack(Stack):
         return (*parts, self.dtype, self._orders.widths, self.network_outputs)
 
     @cached_property
-    def _made(self) -> Made:
-        trial = self.trials[0]
-        updates = (structure(trial.parts[kind], self.registry) for kind in ("optimizer", "schedule"))
-        return made(
-            ("training", *self.structure, *updates, *self._orders.sizes), self.sources, self._training
+    def _made_passes(self) -> list[Made]:
+        """The kernels of the passes, one for each size of batches."""
+        return [
+            made(("pass", *self.structure, size), self.sources, partial(self._pass, size))
+            for size in self._orders.sizes
+        ]
+
+    def _pass(self, size: int) -> tuple[Program, list[Node], int]:
+        inputs, targets = self._orders.widths
+        count = len(self.trials)
+        pass_ = training_pass(
+            self.network.component,
+            self.network.specs,
+            self.output.pairs[0],
+            ((count, size, inputs), (count, size, targets)),
+            self.network_outputs,
+            self.dtype,
+            self.when,
         )
+        program = pass_program(self.dtype, size, pass_, self.layout, self.running)
+        return program, hyper_inputs(pass_.graph), 0
+
+    @cached_property
+    def _made_update(self) -> Made:
+        """The kernel of the update, which serves networks of all sizes."""
+        run, own = self._only_run, structure(self.trials[0].parts["optimizer"], self.registry)
+        return made(("update", own, run.scheduled, self.dtype), self.sources, self._update)
+
+    def _update(self) -> tuple[Program, list[Node], int]:
+        run = self._only_run
+        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
+        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
+        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+        return update_program(self.dtype, update), own, len(update.rates)
 
     def write(self) -> int:
-        """Write the kernels of steps and passes, and compile nothing; return the length of the longer one.
+        """Write the kernels of steps and passes, and compile nothing; return the length of the longest one.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
         self._only_run.initialize()
-        return max(len(made.program.text) for made in (self._made, self._made_forward))
+        programs = (*self._made_passes, self._made_update, self._made_forward)
+        return max(len(made.program.text) for made in programs)
 
     def prepare(self) -> None:
-        """Make the kernel of training; the optimizer must have its first state."""
-        if self._kernel is not None:
+        """Make the kernels of training; the optimizer must have its first state."""
+        if self._functions:
             return
-        if not self._agreed and self._made.program.text not in _AGREED:
+        programs = [made.program for made in (*self._made_passes, self._made_update)]
+        texts = {program.text for program in programs}
+        if not self._agreed and not texts <= _AGREED:
             refuse_disagreement(self)
-            _AGREED.add(self._made.program.text)
-        self._kernel = kernel(self._made.program.text)
-        self._work = aligned((self._made.program.work, self.lanes.lanes), self.dtype)
-        self._hypers = self.hypers(self._made.hypers)
+            _AGREED.update(texts)
+        *passes, update = [address(program.text) for program in programs]
+        self._functions = passes[0], passes[-1], update
+        self._driver = kernel(driver_program().text)
+        self._work = aligned((max(program.work for program in programs), self.lanes.lanes), self.dtype)
+        self._hypers = self.hypers(self._made_passes[0].hypers)
+        self._update_hypers = self.hypers(self._made_update.hypers)
 
     @property
     def gradients(self) -> Array:
@@ -258,10 +264,9 @@ class LaneStack(Stack):
         """Make the updates from `first` to `last`."""
         self.prepare()
         self._load()
-        assert self._kernel is not None
         run, count = self._only_run, last - first + 1
         order, starts, kinds = self._orders.next(count)
-        rates = self._made.rates
+        rates = self._made_update.rates
         paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
         if rates:
             for at, t in enumerate(range(first, last + 1)):
@@ -270,21 +275,26 @@ class LaneStack(Stack):
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
+            "pass": self._functions[0],
+            "pass_of_the_rest": self._functions[1],
+            "update": self._functions[2],
+            "kinds": kinds,
+            "numbers": self.layout.size,
             "theta": self._theta,
             "grads": self._grads,
             "state": self._running,
             "hypers": self._hypers,
+            "update_hypers": self._update_hypers,
             "rates": paced,
             "times": np.arange(first, last + 1).astype(self.dtype),
             "x": self._x,
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
-            "kinds": kinds,
             "shared": self._shared,
             "work": self._work,
         }
-        self._kernel([*(values[name] for name in TRAINING), *self._states])
+        self._driver([*(values[name] for name in TRAINING), *self._states])
         self._now = (last, steps)
         self._unload()
 
