@@ -1,0 +1,135 @@
+"""The pieces that loops are written with: memory between them, lanes, and products against NumPy's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from anncore.contract.derivatives.symbols import Graph
+from anncore.engine.lanes.code import KINDS
+from anncore.engine.lanes.compiling import kernel
+from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.nests import Nests, Unlowerable
+from anncore.engine.lanes.programs import _Kernel
+from anncore.engine.lanes.stack import Lanes, aligned
+
+pytest.importorskip("llvmlite")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 99)), max_size=60))
+def test_no_two_places_in_use_overlap(requests: list[tuple[bool, int, int]]) -> None:
+    work = Workspace("%work", 1)
+    used: list[tuple[int, int]] = []
+    for gives_back, length, which in requests:
+        if gives_back and used:
+            start, own = used.pop(which % len(used))
+            work.give_back(Place("%work", start), own)
+        else:
+            place = work.take(length)
+            assert isinstance(place.offset, int)
+            assert place.offset >= 1
+            assert place.offset + length <= work.vectors
+            assert all(place.offset + length <= start or start + own <= place.offset for start, own in used)
+            used.append((place.offset, length))
+
+
+@given(
+    group=st.lists(st.integers(0, 4), min_size=1, max_size=40),
+    numbers=st.integers(1, 5),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_what_is_put_in_lanes_is_taken_again(group: list[int], numbers: int, dtype: str) -> None:
+    lanes = Lanes(np.array(group), dtype)
+    values = np.random.default_rng(0).normal(size=(len(group), numbers)).astype(dtype)
+    laid = lanes.put(values)
+    assert laid.shape == (-(-len(group) // KINDS[dtype].lanes), numbers, KINDS[dtype].lanes)
+    assert laid.ctypes.data % 64 == 0
+    back = np.empty_like(values)
+    lanes.take(laid, back)
+    assert np.array_equal(back, values)
+    assert sorted(set(lanes.rows.tolist())) == list(range(len(group)))
+
+
+def computed(formula: Any, dtype: str, *arrays: Any) -> Any:
+    """What a formula of stacks (T, ...) gives in lanes, for as many trials as there are lanes."""
+    graph = Graph()
+    symbols = [graph.input(array) for array in arrays]
+    result = formula(*symbols)
+    built = _Kernel(dtype, [*(f"a{at}" for at in range(len(arrays))), "out", "work"])
+    work = Workspace(built.arguments["work"])
+    inputs = {symbol.node: Place(built.arguments[f"a{at}"]) for at, symbol in enumerate(symbols)}
+    Lowering(built.code, inputs, [(result.node, Place(built.arguments["out"]))], work)
+    lanes = KINDS[dtype].lanes
+    laid = []
+    for array in arrays:
+        space = aligned((*array.shape[1:], lanes), dtype)
+        space[...] = np.moveaxis(array, 0, -1)
+        laid.append(space)
+    out = aligned((*result.shape[1:], lanes), dtype)
+    kernel(built.code.function())([*laid, out, aligned((max(work.vectors, 1), lanes), dtype)])
+    return np.moveaxis(out, -1, 0)
+
+
+def stack(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(size=(8, *shape))
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 9), k=st.integers(1, 7), o=st.integers(1, 9), seed=st.integers(0, 9))
+def test_products_of_all_sizes_are_numpys_but_for_rounding(n: int, k: int, o: int, seed: int) -> None:
+    """Tiles of 4 x 4 sums and their rests at every edge."""
+    a, b = stack(n, k, seed=seed), stack(k, o, seed=seed + 10)
+    np.testing.assert_allclose(computed(lambda x, w: x @ w, "float64", a, b), a @ b, rtol=1e-12, atol=1e-14)
+
+
+FORMULAS: dict[str, Any] = {
+    "transposed": lambda a, b: np.swapaxes(a, 1, 2) @ np.swapaxes(b, 1, 2),
+    "bias and slope": lambda a, b: np.where(b @ a > 0, b @ a, 0.1 * (b @ a)) + b.sum(axis=2, keepdims=True),
+    "sums": lambda a, b: a.sum(axis=1, keepdims=True) + b.mean(axis=(1, 2), keepdims=True),
+    "largest": lambda a, b: np.exp(a - a.max(axis=2, keepdims=True)) / a.min(axis=1, keepdims=True),
+    "slices": lambda a, b: np.concatenate([a[:, ::-1, 1:3], b[:, :5, :2]], axis=2) + a[:, 1:2, :1],
+    "stacked": lambda a, b: np.stack([a[:, 0], a[:, 1] * 2], axis=2),
+    "reshaped": lambda a, b: np.swapaxes(a, 1, 2).reshape(8, 10, 2) * a.reshape(8, 10, 2),
+    "constants": lambda a, b: a * np.arange(4.0) + np.tril(np.ones((5, 4))) * np.ones_like(a),
+    "truth": lambda a, b: ((a > 0) & ~(a > 1)).astype(a.dtype) - np.sign(a) * (a <= 0.5),
+    "powers": lambda a, b: a**2 + np.abs(a) ** 1.5 + np.abs(a) ** 0.5 + a**3 + 1 / (np.abs(a) + 1) ** -1,
+    "batches of products": lambda a, b: (
+        a.reshape(8, 5, 2, 2).transpose(0, 2, 1, 3) @ a.reshape(8, 5, 2, 2).transpose(0, 2, 3, 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formulas_of_every_sort_are_numpys_but_for_rounding(name: str) -> None:
+    a, b = stack(5, 4), stack(4, 5, seed=1)
+    formula = FORMULAS[name]
+    if name in ("slices", "constants"):
+        b = stack(6, 5, seed=1)
+    np.testing.assert_allclose(computed(formula, "float64", a, b), formula(a, b), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        (lambda a: np.sin(a), "sin"),
+        (lambda a: a[:, [0, 1]], "an index by a list of places"),
+        (lambda a: np.sort(a, axis=1), "argsort|int64"),
+        (lambda a: np.cumsum(a, axis=1), "cumsum"),
+    ],
+)
+def test_what_has_no_loop_is_refused_by_name(formula: Any, why: str) -> None:
+    with pytest.raises(Unlowerable, match=why):
+        computed(formula, "float64", stack(3, 4))
+
+
+def test_formulas_that_follow_a_product_share_its_loop() -> None:
+    graph = Graph()
+    x, w, bias = (graph.input(array) for array in (stack(6, 3), stack(3, 4), stack(1, 4)))
+    z = x @ w + bias
+    a = np.maximum(z, 0)
+    nests = Nests([(a @ np.swapaxes(w, 1, 2)).node, z.node])
+    assert [(nest.domain, len(nest.roots)) for nest in nests.nests] == [((6, 4), 2), ((6, 3), 0)]
+    assert nests.nests[0].producer not in nests.nests[0].stored  # the bare product lies in registers alone
