@@ -59,6 +59,16 @@ def counted(count: int, unit: str) -> str:
     return f"{count} {singular(unit) if count == 1 else unit}"
 
 
+IRREGULAR = {"are": "is", "were": "was", "have": "has", "do": "does"}
+
+
+def agreeing(count: int, verb: str) -> str:
+    """Return a verb, handed over in the plural, as it goes with so many: "passes" of "pass" and 1."""
+    if count != 1:
+        return verb
+    return IRREGULAR.get(verb) or verb + ("es" if verb.endswith(("s", "x", "ch", "sh")) else "s")
+
+
 STATUS_VERBS = {"failed": "failed", "timeout": "timed out", "crashed": "crashed", "diverged": "diverged"}
 
 

@@ -21,6 +21,7 @@ from anncore.evidence.field_board import Board, board_of
 from anncore.evidence.results import PlanSummary, Results
 from anncore.evidence.selection import select
 from anncore.evidence.study import Study
+from anncore.evidence.units import agreeing, counted
 from anncore.experiment.plan import make_plan
 from anncore.experiment.protocols import Protocol
 from anncore.report.html import asset
@@ -84,7 +85,8 @@ def write_pages(folder: Path, registry: Registry) -> list[Path]:
             continue
         name = f"{field.protocol.kind}_{field.protocol.suite}"
         contents |= _written(
-            folder / name, board_page(field, board_of(field_study(field, registry)), registry)
+            folder / name,
+            board_page(field, board_of(field_study(field, registry), field.protocol.reference), registry),
         )
     both = atlases(fields, registry)
     if both is not None:
@@ -138,14 +140,14 @@ def atlas_page(both: Atlases, registry: Registry) -> Page:
     fewest = min(map(tuned.passed_by, tuned.problems))
     hardest = [problem for problem in tuned.problems if tuned.passed_by(problem) == fewest]
     who = (
-        f"{fewest} of {len(tuned.arms)} optimizers {'passes' if fewest == 1 else 'pass'}"
+        f"{fewest} of {counted(len(tuned.arms), 'optimizers')} {agreeing(fewest, 'pass')}"
         if fewest
         else "No optimizer passes"
     )
     ties, most = tuned.leaders or tuned.arms, tuned.number(best, "passes")
     whole = "that is all of them" if most == total else "none passes all"
     sentence = (
-        f"{_some(ties)} {'passes' if len(ties) == 1 else 'pass'} most: {most} of {total} pathologies, with a "
+        f"{_some(ties)} {agreeing(len(ties), 'pass')} most: {most} of {total} pathologies, with a "
         f"tuned rate; {whole}. {who} {_some(hardest)}."
     )
     rows = [_optimizer_row(arm, tuned, plain) for arm in tuned.arms]
@@ -267,15 +269,11 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
     protocol = field.protocol
     kinds, suite = PLURALS[protocol.kind], protocol.suite_name
     part = "" if protocol.suite == suite else f" ({protocol.suite})"
-    first = [arm for arm in table.arms if table.tier[arm] == 1]
-    among = f"{len(table.arms)} {kinds} on {suite}{part}"
-    sentence = f"Of {among}, no other beats {_some(first)}: {len(first)} in the first tier."
-    if len(first) == len(table.arms):
-        sentence = f"Nothing is told apart among {among}: all share one tier."
+    among = f"{counted(len(table.arms), kinds)} on {suite}{part}"
     rows = [
         [
             arm,
-            str(table.tier[arm]),
+            _standing(table, arm),
             f"{table.mean_rank[arm]:.1f}",
             str(len(table.beaten_by[arm])) if table.beaten_by[arm] else "none",
             str(table.diverged[arm]) if table.diverged[arm] else "",
@@ -283,11 +281,10 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
         for arm in table.arms
     ]
     notes = [
-        "An arm is in the first tier where no other arm beats it, in the second where only arms of the first "
-        "do, and so on. Within a tier nobody is ahead: the order there is by mean rank, which is noise.",
-        f"Arms are compared over {table.units} data sets by exact signed ranks, with Holm's correction over "
-        f"all {table.pairs:,} pairs. Seeds are averaged first, then networks on the same data; scores are "
-        f"those that reports judge by ({', '.join(table.metrics)}).",
+        _tiers_note(table),
+        f"Arms are compared over {counted(table.units, 'data sets')} by exact signed ranks{_adjusted(table)}."
+        " Seeds are averaged first, then networks on the same data; scores are those that reports judge by "
+        f"({', '.join(table.metrics)}).",
         f"All arms had equal budgets: {_rates(field.protocol)}. Everything else is at its defaults.",
         *(
             f"{_named(circle)} beat one another in a circle, so they share a tier."
@@ -297,7 +294,62 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
         *_provenance([field], registry),
     ]
     title = f"{kinds.capitalize()} on {suite}{part}"
-    return Page(title, sentence, [Table("Arms by tier.", BOARD_COLUMNS, rows)], notes)
+    columns = (BOARD_COLUMNS[0], "standing", *BOARD_COLUMNS[2:]) if table.names else BOARD_COLUMNS
+    caption = f"Arms by where they stand with {table.reference}." if table.names else "Arms by tier."
+    return Page(title, board_sentence(table, among), [Table(caption, columns, rows)], notes)
+
+
+def board_sentence(table: Board, among: str) -> str:
+    """Say who leads; or, where arms are compared with one alone, who beats it and whom it beats.
+
+    among: how many arms there are of what, and where: "16 losses on core".
+    """
+    reference = table.reference
+    if table.too_few:
+        whom = f", even with {reference} alone" if reference else ""
+        return (
+            f"Nothing is told apart among {among}: {counted(table.units, 'data sets')} "
+            f"{agreeing(table.units, 'are')} too few to compare so many{whom}, as at least {table.needed} "
+            "are needed."
+        )
+    if reference is not None:
+        beating = [arm for arm in table.arms if arm in table.beaten_by[reference]]
+        beaten = [arm for arm in table.arms if reference in table.beaten_by[arm]]
+        level = len(table.arms) - len(beating) - len(beaten) - 1
+        better = f"{_some(beating)} {agreeing(len(beating), 'beat')} {reference}" if beating else ""
+        worse = f"{reference} beats {_some(beaten)}" if beaten else ""
+        said = "; ".join(filter(None, [better or f"none beats {reference}", worse]))
+        rest = f"; {level} {agreeing(level, 'are')} not told apart from it" if level else ""
+        return f"Of {among}, {said}{rest}."
+    first = [arm for arm in table.arms if table.tier[arm] == 1]
+    if len(first) == len(table.arms):
+        return f"Nothing is told apart among {among}: all share one tier."
+    return f"Of {among}, no other beats {_some(first)}: {len(first)} in the first tier."
+
+
+def _tiers_note(table: Board) -> str:
+    if table.reference is None:
+        return (
+            "An arm is in the first tier where no other arm beats it, in the second where only arms of the "
+            "first do, and so on. Within a tier nobody is ahead: the order there is by mean rank, which is "
+            "noise."
+        )
+    return (
+        f"Arms are compared with {table.reference} alone, not with one another, because so few data sets "
+        "cannot tell apart any two of so many arms where all are compared with all. Among arms of one "
+        "standing nobody is ahead: the order there is by mean rank, which is noise."
+    )
+
+
+def _adjusted(table: Board) -> str:
+    return f", with Holm's correction over all {table.pairs:,} pairs" if table.pairs > 1 else ""
+
+
+def _standing(table: Board, arm: str) -> str:
+    """Return an arm's tier, or where it stands with the reference."""
+    if not table.names:
+        return str(table.tier[arm])
+    return "the reference" if arm == table.reference else table.names[table.tier[arm] - 1]
 
 
 def no_place(field: Field, arm: str, reason: str) -> str:
