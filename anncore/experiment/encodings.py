@@ -69,9 +69,8 @@ def encoded_sets(experiment: Experiment) -> list[EncodedSet]:
 def _prepared(maker: PartMaker, choice: Choice) -> Prepared:
     experiment = maker.experiment
     part, seed = maker.plain(choice), experiment.report_seeds[0]
-    return prepare(
-        part, experiment.split, experiment.sweep_seed, seed, maker.registry, experiment.train.dtype
-    )
+    split = experiment.split_of(choice.entry.label)
+    return prepare(part, split, experiment.sweep_seed, seed, maker.registry, experiment.train.dtype)
 
 
 def _encodes(choice: Choice) -> bool:

@@ -41,11 +41,12 @@ class TrialMaker:
         problem, arm = self.namer.problem(config), self.namer.arm(config)
         text, values = self.namer.config(config), self.namer.values(config)
         train = self._train(experiment.train_on(labels), phase)
+        split = experiment.split_of(labels.get("dataset"))
         for seed in seeds:
             yield Trial(
                 parts=parts,
                 train=train,
-                split=experiment.split,
+                split=split,
                 sweep_seed=experiment.sweep_seed,
                 seed=seed,
                 test=phase == "report",

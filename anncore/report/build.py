@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -52,7 +51,7 @@ from anncore.report.importance import importance_content
 from anncore.report.reach import looked_before, scope_content
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
-from anncore.report.suites import suite_used, train_settings
+from anncore.report.suites import split_settings, suite_used, train_settings
 from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
@@ -529,7 +528,7 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
         "quick": bool(experiment.quick),
         "sweep_seed": experiment.sweep_seed,
         "train": train_settings(experiment),
-        "split": asdict(experiment.split),
+        "split": split_settings(experiment),
         "experiment_text": experiment.text,
         "training_seconds": float(seconds),
         "environments": {

@@ -110,27 +110,46 @@ def _written(path: Path, page: Page) -> dict[Path, bytes]:
 
 
 def atlases(fields: Iterable[Field], registry: Registry) -> Atlases | None:
-    """Return the atlas of a field; None where nothing with limits has run."""
-    counted = {field.protocol.suite: field for field in fields if field.protocol.limits and field.arms}
-    tuned = next((field for name, field in counted.items() if not name.endswith(AT_DEFAULTS)), None)
-    if tuned is None:
+    """Return the atlas of a field; None where nothing with limits has run.
+
+    Every protocol with limits takes part, that with the most of them first; its arms are those of the atlas.
+    """
+    counting = [field for field in fields if field.protocol.limits and field.arms]
+    tuned = [field for field in counting if not field.protocol.suite.endswith(AT_DEFAULTS)]
+    if not tuned:
         return None
-    suite = registry.get("suite", tuned.protocol.suite_name).cls()
-    problems = [problem for problem in suite.problems() if problem.name in tuned.protocol.limits]
-    names = [problem.name for problem in problems]
-    plain = counted.get(f"{tuned.protocol.suite}{AT_DEFAULTS}")
+    tuned.sort(key=lambda field: -len(field.protocol.limits))
+    names = {f"{field.protocol.suite}{AT_DEFAULTS}" for field in tuned}
+    plain = [field for field in counting if field.protocol.suite in names]
+    limits = {name: limit for field in tuned for name, limit in field.protocol.limits.items()}
+    suites = dict.fromkeys(field.protocol.suite_name for field in tuned)
+    every = [problem for name in suites for problem in registry.get("suite", name).cls().problems()]
+    groups = list(dict.fromkeys(problem.group for problem in every))
+    problems = [problem for problem in every if problem.name in limits]
+    problems.sort(key=lambda problem: groups.index(problem.group))
+    arms = tuned[0].arms
     return Atlases(
-        _counted(tuned, names),
-        None if plain is None else _counted(plain, names),
+        _counted(tuned, problems, limits, arms),
+        _counted(plain, problems, limits, arms) if plain else None,
         problems,
-        tuned.protocol.limits,
-        [field for field in (tuned, plain) if field is not None],
+        limits,
+        [*tuned, *plain],
     )
 
 
-def _counted(field: Field, problems: Sequence[str]) -> Atlas:
-    skipped = {arm: meta.get("skipped", {}) for arm, meta in field.meta.items()}
-    return atlas(field.trials, field.protocol.limits, problems, skipped)
+def _counted(
+    fields: Sequence[Field], problems: Sequence[Problem], limits: Mapping[str, float], arms: Sequence[str]
+) -> Atlas:
+    """Return the atlas of some arms over the problems of several protocols."""
+    import pandas as pd
+
+    trials = pd.concat([field.trials for field in fields], ignore_index=True)
+    skipped: dict[str, set[str]] = {arm: {problem.name for problem in problems} for arm in arms}
+    for field in fields:
+        for arm in {*arms} & {*field.arms}:
+            skipped[arm] -= set(field.protocol.limits) - set(field.meta[arm].get("skipped", {}))
+    mine = trials[trials["arm"].isin(list(arms))]
+    return atlas(mine, limits, [problem.name for problem in problems], skipped)
 
 
 def atlas_page(both: Atlases, registry: Registry) -> Page:
@@ -210,8 +229,16 @@ def _atlas_notes(both: Atlases, registry: Registry) -> list[str]:
         "rate that works, and a user still has to find it. The last column has the default rate.",
         "All else is at its defaults. A wrapper is shown with the optimizer inside that it has by default.",
     ]
-    tuned = both.fields[0]
-    skipped = {arm: meta["skipped"] for arm, meta in tuned.meta.items() if meta.get("skipped")}
+    on_data = [problem.name for problem in both.problems if "dataset" in problem.parts]
+    if on_data:
+        notes.append(
+            f"On {_named(on_data)} a network is trained on data, and the value is its loss on new examples."
+        )
+    skipped = [
+        arm
+        for arm in both.tuned.arms
+        if any(both.tuned.cells[arm, problem.name].outcome == "none" for problem in both.problems)
+    ]
     if skipped:
         notes.append(
             f"Not tried everywhere, because they need exact gradients or cannot be trained there: "

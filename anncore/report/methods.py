@@ -11,14 +11,14 @@ from anncore.evidence import stats
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short, worth_words
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
-from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
+from anncore.evidence.units import DATA_SETS, SEEDS, agreeing, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
 from anncore.report import factorial, run_times, surely, words
 from anncore.report.importance import HUTTER, importance_method
 from anncore.report.reach import NADEAU, looks_method, scope_method
 from anncore.report.success import success_sentence
-from anncore.report.suites import span, suite_methods
+from anncore.report.suites import span, splits_used, suite_methods
 
 LENGTHS = ("steps", "epochs")
 
@@ -267,20 +267,34 @@ def _batches(trains: Sequence[Any]) -> str:
 
 
 def _training(experiment: Any) -> str:
-    train, split = experiment.train, experiment.split
+    train, ((split, _), *others) = experiment.train, splits_used(experiment)
     length, batch = _lengths(experiment.every_train), _batches(experiment.every_train)
     stop = _stopping(train)
     unsupervised = _unsupervised(experiment)
-    strata = ", stratified by class where there are classes" if split.stratify and not unsupervised else ""
-    inputs = "Inputs" if unsupervised else "Inputs (and regression targets)"
-    scaled = f" {inputs} are standardised on the training split." if split.standardize else ""
+    scaled = f" {_scaled(split, unsupervised)}." if split.standardize else ""
     if unsupervised:
         scaled += " The data have no targets: networks are scored by how well they give back their inputs."
+    apart = "".join(
+        f" {joined(labels)} {agreeing(len(labels), 'are')} divided otherwise: {_held_out(own)}"
+        f"{_strata(own, unsupervised)}. {_scaled(own, unsupervised)}."
+        for own, labels in others
+    )
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
-        f"by seed{strata}.{_own_splits(experiment)}{scaled}{_metric_values(experiment)} "
-        "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
-        "paired."
+        f"by seed{_strata(split, unsupervised)}.{_own_splits(experiment)}{scaled}{apart}"
+        f"{_metric_values(experiment)} All arms of one seed see the same data, split, initial weights and "
+        "batch order, so their scores are paired."
+    )
+
+
+def _strata(split: Any, unsupervised: bool) -> str:
+    return ", stratified by class where there are classes" if split.stratify and not unsupervised else ""
+
+
+def _scaled(split: Any, unsupervised: bool) -> str:
+    inputs = "Inputs" if unsupervised else "Inputs (and regression targets)"
+    return (
+        f"{inputs} are {'standardised on the training split' if split.standardize else 'taken as they are'}"
     )
 
 

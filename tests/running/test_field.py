@@ -17,7 +17,14 @@ from anncore.cli.group import cli
 from anncore.evidence.field_board import Board, board_of
 from anncore.experiment.challengers import RATES, RATES_BESIDE, arm_table, protocol
 from anncore.experiment.protocols import arms_of, grouped, read_protocol
-from anncore.report.field_pages import board_sentence, field_study, no_place, write_pages
+from anncore.report.field_pages import (
+    atlas_page,
+    atlases,
+    board_sentence,
+    field_study,
+    no_place,
+    write_pages,
+)
 from anncore.running.field import KEY_DIGITS, field_folder, protocols, read_arm, read_field, write_arm
 from anncore.running.sweep import sweep
 from anncore.running.verify_folder import verify_folder
@@ -108,6 +115,38 @@ def test_a_trial_that_is_another_one_here_is_named_unless_its_numbers_are_the_sa
     ((row, why),) = outcome.unchecked
     assert (row.arm, row.key) == ("adam", "0" * KEY_DIGITS)
     assert why == "its description is not what it was: the component or the suite has changed"
+
+
+TRAPS = """
+vary = ["optimizer"]
+suite = "pathologies_of_data"
+train = { steps = 3, eval_every = 3 }
+seeds = { tune = [0], report = { start = 100, num = 3 } }
+field.lr = { log = [1e-2, 1e0], num = 2 }
+report.success = { metric = "test_loss", at_most = { wilson = 10.0, wilson_rare = 1e-9 } }
+"""
+
+
+def test_the_atlas_holds_the_pathologies_of_all_protocols(field: Path) -> None:
+    path = field / "optimizer" / "data.toml"
+    path.write_text(TRAPS)
+    one = read_protocol(path)
+    (group,), _ = grouped(one, arms_of("optimizer", REGISTRY, ("adam", "sgd")), REGISTRY)
+    run = sweep(one.experiment(group.arms, REGISTRY), out=field.parent / "data", executor="serial")
+    for label in group.arms:
+        write_arm(one, label, group, run)
+    both = atlases([read_field(field, "optimizer", name) for name in ("data", "hard")], REGISTRY)
+    assert both is not None
+    assert both.plain is None
+    assert both.tuned.problems == ("saddle", "plain", "heavy_tails", "wilson", "wilson_rare")
+    outcomes = {
+        arm: [both.tuned.cells[arm, name].outcome for name in ("wilson", "wilson_rare")]
+        for arm in both.tuned.arms
+    }
+    assert outcomes == {"adam": ["passes", "fails"], "sgd": ["passes", "fails"], "lbfgs": ["none", "none"]}
+    notes = " ".join(atlas_page(both, REGISTRY).notes)
+    assert "On wilson and wilson_rare a network is trained on data, and the value is its loss" in notes
+    assert "because they need exact gradients or cannot be trained there: lbfgs." in notes
 
 
 def changed_row(field: Path, arm: str, change: Any) -> None:
