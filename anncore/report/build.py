@@ -39,7 +39,7 @@ from anncore.evidence.sentences import (
     would_settle,
 )
 from anncore.evidence.study import BLOCKING, ONE_TEST, SHOWN_BEFORE, Study, blocked_arms, by_data_set
-from anncore.evidence.units import singular
+from anncore.evidence.units import agreeing, singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.experiment.model import Rounds
 from anncore.report import further, methods, tables
@@ -275,8 +275,8 @@ def _headline(
             return "No trial of the report finished; there is nothing to compare until they are run again."
     if "report" in study.not_run and len(study.arms) > 1:
         missing, planned = study.not_run["report"]
-        have = "has" if planned - missing == 1 else "have"
-        return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
+        done = f"{planned - missing} of {counted(planned, 'report trials')}"
+        return f"{done} {agreeing(planned - missing, 'have')} run; no arm is ranked until all have."
     if own_answer and study.arms:
         return f"{own_answer}{looked_before(study.history.by_hand())}"
     labels = {measure.label for measure in study.measures.values()}
@@ -407,7 +407,8 @@ def _undecided(undecided: list[Comparison], total: int) -> str:
     near = nearest(undecided)
     wanted = would_settle(near)
     return (
-        f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
+        f"{len(undecided)} of {total} {'pair' if total == 1 else 'pairs'} of arms cannot be told apart with "
+        f"{counted(near.n, near.unit)}; "
         f"nearest to a verdict are {near.a} and {near.b}"
         f"{', for which ' if wanted.endswith('needed') else ': '}{wanted}."
     )
@@ -428,7 +429,7 @@ def _rounds(study: Study) -> list[dict[str, str]]:
     one = singular(units)
     text = f"Every claim on a {one} is settled after {looks}."
     if rounds.open:
-        open_ = f"{counted(rounds.open, 'claims')} on a {one} {'is' if rounds.open == 1 else 'are'}"
+        open_ = f"{counted(rounds.open, 'claims')} on a {one} {agreeing(rounds.open, 'are')}"
         end = f"the limit is {counted(rounds.most, SEEDS)}"
         if rounds.looks[-1] < rounds.most and "stopper" in experiment.chosen:
             end = f"the stopping rule {experiment.chosen['stopper'].component.name} asks for no more seeds"

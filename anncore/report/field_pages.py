@@ -218,10 +218,10 @@ def _some(names: Sequence[str]) -> str:
 def _atlas_notes(both: Atlases, registry: Registry) -> list[str]:
     cell = next(cell for cell in both.tuned.cells.values() if cell.n)
     notes = [
-        f"Of each pathology {cell.n} starts are tried, the same for every optimizer. A start succeeds where "
-        "the value after the last step is at most the protocol's limit; a trial "
-        "that diverged has not. Limits were set by looking at runs of common optimizers, so that they tell "
-        "optimizers apart. An optimizer passes where at least nine tenths of its starts succeed, fails "
+        f"Of each pathology {counted(cell.n, 'starts')} {agreeing(cell.n, 'are')} tried, the same for every "
+        "optimizer. A start succeeds where the value after the last step is at most the protocol's limit; a "
+        "trial that diverged has not. Limits were set by looking at runs of common optimizers, so that they "
+        "tell optimizers apart. An optimizer passes where at least nine tenths of its starts succeed, fails "
         "where at most one tenth does or where it diverged at every rate, and passes sometimes in between.",
         f"{cell.n} of {cell.n} successes show a rate of at least {_percent(_all_right(cell.n))} (95 %, "
         "Clopper and Pearson). atlas.csv has the interval of every share.",
@@ -264,7 +264,7 @@ def _provenance(fields: Sequence[Field], registry: Registry) -> list[str]:
         version = suite_version(protocol, registry)
         lines.append(
             f"{protocol.kind}/{protocol.path.name} (digest {protocol.digest}), suite {protocol.suite_name}, "
-            f"version {version}: {len(field.trials):,} trials of {len(field.arms)} arms."
+            f"version {version}: {len(field.trials):,} trials of {counted(len(field.arms), 'arms')}."
         )
         stale = field.stale(registry)
         lines += [f"{arm} is not what it would be here: {reason}." for arm, reason in stale.items()]

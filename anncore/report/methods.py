@@ -274,16 +274,20 @@ def _training(experiment: Any) -> str:
     scaled = f" {_scaled(split, unsupervised)}." if split.standardize else ""
     if unsupervised:
         scaled += " The data have no targets: networks are scored by how well they give back their inputs."
-    apart = "".join(
-        f" {joined(labels)} {agreeing(len(labels), 'are')} divided otherwise: {_held_out(own)}"
-        f"{_strata(own, unsupervised)}. {_scaled(own, unsupervised)}."
-        for own, labels in others
-    )
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
-        f"by seed{_strata(split, unsupervised)}.{_own_splits(experiment)}{scaled}{apart}"
-        f"{_metric_values(experiment)} All arms of one seed see the same data, split, initial weights and "
+        f"by seed{_strata(split, unsupervised)}.{_own_splits(experiment)}{scaled}"
+        f"{_divided_otherwise(others, unsupervised)}{_metric_values(experiment)} All arms of one seed see the same data, split, initial weights and "
         "batch order, so their scores are paired."
+    )
+
+
+def _divided_otherwise(others: Sequence[tuple[Any, Sequence[str]]], unsupervised: bool) -> str:
+    """Say which data sets of a suite are divided in another way than the file's."""
+    return "".join(
+        f" {joined(labels)} {agreeing(len(labels), 'are')} divided otherwise: {_held_out(split)}"
+        f"{_strata(split, unsupervised)}. {_scaled(split, unsupervised)}."
+        for split, labels in others
     )
 
 

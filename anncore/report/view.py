@@ -186,8 +186,7 @@ def part_of(content: Mapping[str, Any]) -> str:
     counts = content["counts"]
     missing = {"tuning": counts["tune_not_run"], "report": counts["report_not_run"]}
     texts = [f"{count} {phase}" for phase, count in missing.items() if count]
-    trials = "trial" if sum(missing.values()) == 1 else "trials"
-    have = "has" if trials == "trial" else "have"
+    trials, have = ("trial", "has") if sum(missing.values()) == 1 else ("trials", "have")
     return f" Not complete: {' and '.join(texts)} {trials} {have} not run." if texts else ""
 
 

@@ -134,9 +134,13 @@ def unplaced(results: Results, newcomer: str) -> str:
         return f"{newcomer} has no place yet: its trials have not all run; the same command resumes."
     statuses = results.trials.loc[results.trials["arm"] == newcomer, "status"]
     diverged = int((statuses == "diverged").sum())
+    if len(statuses) == 1:
+        none = f"its only tuning trial {'diverged' if diverged else 'did not end well'}"
+    else:
+        none = f"none of its {counted(len(statuses), 'tuning trials')} ended well ({diverged} diverged)"
     return (
-        f"{newcomer} has no place: none of its {counted(len(statuses), 'tuning trials')} ended well "
-        f"({diverged} diverged), so there is nothing to score and no card. 'annx check' tries the component."
+        f"{newcomer} has no place: {none}, so there is nothing to score and no card. 'annx check' tries the "
+        "component."
     )
 
 

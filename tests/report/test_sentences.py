@@ -654,6 +654,8 @@ def _methods_of_tables_suites_and_judged_scores() -> None:
     tables = {"a": {"split_column": "part"}, "b": {"group": "home"}, "use": "csv"}
     own = methods._own_splits(SimpleNamespace(document={"dataset": tables}))
     held = [methods._held_out(Split(valid=valid, test=test)) for valid, test in ((0.0, 0.2), (0.2, 0.0))]
+    raw = Split(standardize=False)
+    apart = methods._divided_otherwise([(raw, ["a"]), (Split(valid=0.1), ["b", "c"])], False)
     results = make_results()
     content = build_report(results, {})
     used = {"name": "core", "version": 2, "package": "annx", "release": "0.1.0", "digest": "0" * 16}
@@ -667,7 +669,7 @@ def _methods_of_tables_suites_and_judged_scores() -> None:
     judged = {**content, "leaderboard": boards, "provenance": {"judged": {"notes": []}}}
     origin = [text for _, text in methods._origin(judged)]
     assert "3 to 4 seeds" in origin[0]
-    assert [faults(f"{text.strip().rstrip('.')}.") for text in (own, *held, *origin)] == [[]] * 4
+    assert [faults(f"{text.strip().rstrip('.')}.") for text in (own, *held, apart, *origin)] == [[]] * 5
 
 
 def values() -> None:
