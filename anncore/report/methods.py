@@ -11,7 +11,7 @@ from anncore.evidence import stats
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short, worth_words
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
-from anncore.evidence.units import DATA_SETS, SEEDS, agreeing, metric_words, singular
+from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
 from anncore.report import factorial, run_times, surely, words
@@ -277,15 +277,16 @@ def _training(experiment: Any) -> str:
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
         f"by seed{_strata(split, unsupervised)}.{_own_splits(experiment)}{scaled}"
-        f"{_divided_otherwise(others, unsupervised)}{_metric_values(experiment)} All arms of one seed see the same data, split, initial weights and "
-        "batch order, so their scores are paired."
+        f"{_divided_otherwise(others, unsupervised)}{_metric_values(experiment)} "
+        "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
+        "paired."
     )
 
 
 def _divided_otherwise(others: Sequence[tuple[Any, Sequence[str]]], unsupervised: bool) -> str:
     """Say which data sets of a suite are divided in another way than the file's."""
     return "".join(
-        f" {joined(labels)} {agreeing(len(labels), 'are')} divided otherwise: {_held_out(split)}"
+        f" The examples of {joined(labels)} are divided otherwise: {_held_out(split)}"
         f"{_strata(split, unsupervised)}. {_scaled(split, unsupervised)}."
         for split, labels in others
     )

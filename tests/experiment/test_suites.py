@@ -167,9 +167,10 @@ def test_the_methods_say_which_data_are_divided_otherwise() -> None:
     told = _training(make_plan(read({"suite": "raw"})).experiment)
     assert "20 % of the examples are held out for validation and 20 % for the test, at random by seed" in told
     assert (
-        " Inputs (and regression targets) are standardised on the training split. moons is divided otherwise:"
-        " 30 % of the examples are held out for validation and 20 % for the test, stratified by class where "
-        "there are classes. Inputs (and regression targets) are taken as they are. All arms"
+        " Inputs (and regression targets) are standardised on the training split. The examples of moons are "
+        "divided otherwise: 30 % of the examples are held out for validation and 20 % for the test, "
+        "stratified by class where there are classes. Inputs (and regression targets) are taken as they are. "
+        "All arms"
     ) in told
     one = _training(make_plan(read({"suite": {"name": "raw", "only": ["moons"]}})).experiment)
     assert ("otherwise" in one, "30 % of the examples" in one, "standardised" in one) == (False, True, False)

@@ -655,7 +655,7 @@ def _methods_of_tables_suites_and_judged_scores() -> None:
     own = methods._own_splits(SimpleNamespace(document={"dataset": tables}))
     held = [methods._held_out(Split(valid=valid, test=test)) for valid, test in ((0.0, 0.2), (0.2, 0.0))]
     raw = Split(standardize=False)
-    apart = methods._divided_otherwise([(raw, ["a"]), (Split(valid=0.1), ["b", "c"])], False)
+    apart = methods._divided_otherwise([(raw, ["xor"]), (Split(valid=0.1), ["iris", "wine"])], False)
     results = make_results()
     content = build_report(results, {})
     used = {"name": "core", "version": 2, "package": "annx", "release": "0.1.0", "digest": "0" * 16}
