@@ -20,7 +20,8 @@ from anncore.evidence.measures import Measure
 from anncore.evidence.results import Results
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.verdicts import Comparison, Pair, judge
-from anncore.report.build import build_report, plain
+from anncore.report.build import build_report
+from anncore.report.json_values import plain
 from anncore.report.suites import split_settings, train_settings
 from anncore.running.run_folder import RunFolder, load_run
 

@@ -20,7 +20,7 @@ from anncore.contract.trial import Split
 from anncore.experiment.model import Experiment
 from anncore.experiment.plan import make_plan
 from anncore.experiment.problem_lists import ProblemList, problem_list, wrong_with
-from anncore.report.methods import _training
+from anncore.report.methods_training import training_text
 from anncore.report.suites import split_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "suites.json"
@@ -164,7 +164,7 @@ def test_a_suite_says_how_its_data_are_divided_and_names_parts_of_any_kind() -> 
 
 
 def test_the_methods_say_which_data_are_divided_otherwise() -> None:
-    told = _training(make_plan(read({"suite": "raw"})).experiment)
+    told = training_text(make_plan(read({"suite": "raw"})).experiment)
     assert "20 % of the examples are held out for validation and 20 % for the test, at random by seed" in told
     assert (
         " Inputs (and regression targets) are standardised on the training split. The examples of moons are "
@@ -172,7 +172,7 @@ def test_the_methods_say_which_data_are_divided_otherwise() -> None:
         "stratified by class where there are classes. Inputs (and regression targets) are taken as they are. "
         "All arms"
     ) in told
-    one = _training(make_plan(read({"suite": {"name": "raw", "only": ["moons"]}})).experiment)
+    one = training_text(make_plan(read({"suite": {"name": "raw", "only": ["moons"]}})).experiment)
     assert ("otherwise" in one, "30 % of the examples" in one, "standardised" in one) == (False, True, False)
 
 
