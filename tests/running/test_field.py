@@ -17,14 +17,8 @@ from anncore.cli.group import cli
 from anncore.evidence.field_board import Board, board_of
 from anncore.experiment.challengers import RATES, RATES_BESIDE, arm_table, protocol
 from anncore.experiment.protocols import arms_of, grouped, read_protocol
-from anncore.report.field_pages import (
-    atlas_page,
-    atlases,
-    board_sentence,
-    field_study,
-    no_place,
-    write_pages,
-)
+from anncore.report.atlas_page import atlas_page, atlases
+from anncore.report.field_pages import board_sentence, field_study, no_place, write_pages
 from anncore.running.field import KEY_DIGITS, field_folder, protocols, read_arm, read_field, write_arm
 from anncore.running.sweep import sweep
 from anncore.running.verify_folder import verify_folder
