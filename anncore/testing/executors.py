@@ -142,7 +142,8 @@ def raises(subject: Subject) -> int:
             text = f"{type(error).__name__}: {error}"
             raise AssertionError(f"{variant.label}: the work's Refusal arrives as {text}") from error
         else:
-            raise AssertionError(f"{variant.label}: the work raises, and {len(pairs)} results come back")
+            back = f"{counted(len(pairs), 'results')} {agreeing(len(pairs), 'come')} back"
+            raise AssertionError(f"{variant.label}: the work raises, and {back}")
     return len(variants)
 
 
