@@ -48,8 +48,8 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,
                  steps_first, read_states, root_mean_squares, add_outliers, flip_labels, WeightDecay,
                  DECAY_MODES
-    figures      drawing, Drawing; counted, joined, number, percent, pair_percent, singular, metric_words,
-                 differences, mean_band
+    figures      drawing, Drawing; agreeing, counted, joined, number, percent, pair_percent, singular,
+                 metric_words, differences, mean_band
     files        to_csv, latex_files
     processes    Lost, children_on_one_blas_thread
     plugins      hookimpl, load_registry, Registry, Component; `anncore.testing` checks what a kind promises;

@@ -179,6 +179,7 @@ from .evidence.selection import (
     with_fresh_scores as with_fresh_scores,
 )
 from .evidence.sentences import (
+    agreeing as agreeing,
     counted as counted,
     joined as joined,
     number as number,

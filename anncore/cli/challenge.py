@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Place a component in the field of its kind, on a suite of problems.")
 @click.argument("target", metavar="NAME|FILE.py", shell_complete=complete_components)
-@click.option("--suite", metavar="NAME", help="The suite of problems; by default annx's own for comparisons.")
+@click.option(
+    "--suite",
+    metavar="NAME",
+    help="The suite of problems, by default annx's own for comparisons; or a part of the field, such as "
+    "core_regression of losses.",
+)
 @click.option(
     "--against",
     multiple=True,

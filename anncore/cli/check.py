@@ -14,6 +14,7 @@ from anncore.cli.check_targets import Chosen, choose, complete_targets, given_va
 from anncore.cli.common import counted, print_json, say, shown_name, width
 from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
 from anncore.cli.options import jobs_option, json_option, plugin_option
+from anncore.contract.counts import agreeing
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Checked(NamedTuple):
         """How many checks hold or fail, in words."""
         number = counted(len(self.outcomes), "check")
         if self.failed:
-            return f"{len(self.failed)} of {number} {'fails' if len(self.failed) == 1 else 'fail'}"
-        return f"{number} {'holds' if len(self.outcomes) == 1 else 'hold'}"
+            return f"{len(self.failed)} of {number} {agreeing(len(self.failed), 'fail')}"
+        return f"{number} {agreeing(len(self.outcomes), 'hold')}"
 
 
 @click.command(short_help="Check that components keep what their kind promises.")
@@ -236,7 +237,7 @@ def _looked_at(outcome: Outcome) -> str:
 def _summary(results: Sequence[Checked]) -> str:
     checks = sum(len(result.outcomes) for result in results)
     failed = sum(len(result.failed) for result in results)
-    verdict = f"{failed} of them {'fails' if failed == 1 else 'fail'}" if failed else "all hold"
+    verdict = f"{failed} of them {agreeing(failed, 'fail')}" if failed else "all hold"
     return f"{counted(len(results), 'component')}, {counted(checks, 'check')}: {verdict}."
 
 

@@ -9,6 +9,7 @@ import click
 
 from anncore.cli.common import counted, folded, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
+from anncore.contract.counts import agreeing
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
@@ -87,7 +88,8 @@ def _trials(changes: Mapping[str, Any]) -> str:
     counts = changes["trials"]
     if not counts["shared"]:
         return f"Trials: none of {counts['a']} and {counts['b']} has the same run key."
-    shared = f"Trials: {counts['shared']} of {counts['a']} and {counts['b']} have the same run key"
+    have = agreeing(counts["shared"], "have")
+    shared = f"Trials: {counts['shared']} of {counts['a']} and {counts['b']} {have} the same run key"
     if counts["same"] == counts["shared"]:
         return f"{shared} and gave the same results to the last digit."
     return f"{shared}; {counts['shared'] - counts['same']} of these gave other results."

@@ -206,7 +206,7 @@ def memory() -> Iterator[Finding]:
     if fit >= workers:
         yield Finding("memory", "ok", text, facts=facts)
     else:
-        way_out = f"{workers} workers may need more; run sweeps with --jobs {max(1, fit)}"
+        way_out = f"{counted(workers, 'worker')} may need more; run sweeps with --jobs {max(1, fit)}"
         yield Finding("memory", "note", text, way_out, facts)
 
 

@@ -9,6 +9,7 @@ import click
 
 from anncore.cli.common import counted, say
 from anncore.cli.options import NamedPath, OutputOptions, figures_option, json_option, require_option
+from anncore.contract.counts import agreeing
 from anncore.contract.standard_output import kept_for_results
 
 
@@ -46,8 +47,10 @@ def command(
         for folder, number in zip(folders, merged.trials, strict=False):
             say(f"{folder}: {counted(number, 'result')}")
         if merged.shared:
-            say(f"{counted(merged.shared, 'result')} of these were there already, with the same bits.")
+            were = agreeing(merged.shared, "were")
+            say(f"{counted(merged.shared, 'result')} of these {were} there already, with the same bits.")
         if merged.replaced:
-            say(f"{counted(merged.replaced, 'failed trial')} of one folder stand as they ended in another.")
+            stand = "stands as it" if merged.replaced == 1 else "stand as they"
+            say(f"{counted(merged.replaced, 'failed trial')} of one folder {stand} ended in another.")
     output = OutputOptions(as_json, quiet, no_progress=False, no_figures=no_figures)
     return conclude(merged.results, Path(out), output, again=True, required=required)

@@ -55,12 +55,17 @@ def command(name: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
 
 
 def problem_rows(suite: ProblemList) -> Iterator[tuple[str, str, str, str]]:
-    """Yield for each problem its name, its group, what it is made of and how it is trained."""
+    """Yield for each problem its name, its group, what it is made of and how it is trained and divided."""
+    from anncore.experiment.document import show
+
     for problem in suite.problems:
         parts = "; ".join(
             f"{kind} {_section(label, suite.sections[kind][label])}" for kind, label in problem.parts.items()
         )
-        train = ", ".join(f"{key} = {value}" for key, value in problem.train.items())
+        settings = {**problem.train, **{f"split.{key}": value for key, value in problem.split.items()}}
+        train = ", ".join(
+            f"{key} = {value if isinstance(value, str) else show(value)}" for key, value in settings.items()
+        )
         yield problem.name, problem.group, parts, train
 
 

@@ -10,6 +10,7 @@ import click
 from anncore.cli.common import counted, folded, print_json, say
 from anncore.cli.group import NOT_SHOWN, OK, SOME_FAILED
 from anncore.cli.options import NamedPath, jobs_option, json_option, plugin_option
+from anncore.contract.counts import agreeing
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
@@ -97,8 +98,7 @@ def _lines(verified: Verified) -> list[str]:
 
 
 def _deviation(one: Checked) -> str:
-    more = f" ({counted(one.more, 'more number')} differ)" if one.more > 1 else ""
-    more = " (1 more number differs)" if one.more == 1 else more
+    more = f" ({counted(one.more, 'more number')} {agreeing(one.more, 'differ')})" if one.more else ""
     where = ", computed in another environment" if one.elsewhere else ""
     return (
         f"deviates: {_trial(one.row)}: {printable(one.what)} was {_shown(one.kept)} and is "

@@ -117,7 +117,7 @@ class ExperimentErrors(ExperimentError):
         """
         lines = list(dict.fromkeys(line for error in errors for line in error.lines))
         if len(lines) > MOST_LINES:
-            more = f"{'at least ' if at_least else ''}{len(lines) - MOST_LINES + 1}"
+            more = f"{'at least ' if at_least else ''}{len(lines) - MOST_LINES + 1}"  # at least two
             lines[MOST_LINES - 1 :] = [f"... and {more} more mistakes."]
         return cls(*lines)
 

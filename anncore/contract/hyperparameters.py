@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from anncore.contract.counts import agreeing
 from anncore.contract.errors import ComponentError, nearest
 
 
@@ -362,7 +363,7 @@ def _in_full(cls: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 def given_twice(cls: Any, name: str, given: Iterable[str]) -> str:
     """Say that a hyperparameter is given beside keys that stand for it."""
     own = [key for key, one in cls.shorthands.items() if one.stands_for == name and key in set(given)]
-    stand = "stands" if len(own) == 1 else "stand"
+    stand = agreeing(len(own), "stand")
     return f"{cls.name}: {' and '.join(own)} {stand} for {name}, which is given too; leave out one of them"
 
 

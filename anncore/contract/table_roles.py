@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 from anncore.contract import table_cells as cells
+from anncore.contract.counts import counted
 from anncore.contract.errors import DataError, nearest
 from anncore.contract.hyperparameters import hyper
 from anncore.contract.kinds import Dataset
@@ -153,13 +154,13 @@ class RoleFinder:
             line, count = odd_lines[0]
             more = f" ({len(odd_lines)} lines are not as long as the header)" if len(odd_lines) > 1 else ""
             self.mistakes.append(
-                f"line {line} has {counted(count, 'field')}, the header {len(header)}; "
+                f"line {line} has {counted(count, 'fields')}, the header {len(header)}; "
                 f"quote texts that contain the separator{more}"
             )
         below = len(rows) + len(odd_lines)
         if below < FEWEST_ROWS:
             self.mistakes.append(
-                f"has {counted(below, 'row')} below its header; at least {FEWEST_ROWS} are needed"
+                f"has {counted(below, 'rows')} below its header; at least {FEWEST_ROWS} are needed"
             )
 
     def _numbers_only(self) -> bool:
@@ -199,8 +200,3 @@ class RoleFinder:
             hint = guess or f" It has {names_shown(header)}."
             self.mistakes.append(f"has no column {name!r}, which {key} names.{hint}")
         return place
-
-
-def counted(count: int, what: str) -> str:
-    """Return "1 row", "2 rows"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

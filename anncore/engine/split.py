@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from anncore.contract.counts import counted
 from anncore.contract.errors import DataError
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Split
@@ -130,8 +131,8 @@ def _grouped(
     wanted = int((room > 0).sum())
     if len(names) < wanted:
         raise DataError(
-            f"{len(names)} {'group' if len(names) == 1 else 'groups'} cannot fill {wanted} splits; use more "
-            "groups, or leave a split out with [split] valid = 0 or test = 0"
+            f"{counted(len(names), 'groups')} cannot fill {wanted} splits; use more groups, or leave a "
+            "split out with [split] valid = 0 or test = 0"
         )
     place = np.zeros(len(groups), np.intp)
     for _ in range(DRAWS):
@@ -160,7 +161,7 @@ def _stratified(labels: Array, n_valid: int, n_test: int) -> Array:
     n, present = len(labels), sum(count > 0 for count in counts)
     if n - n_valid - n_test < present:
         raise DataError(
-            f"{n - n_valid - n_test} training examples cannot hold {present} classes; "
+            f"{counted(n - n_valid - n_test, 'training examples')} cannot hold {present} classes; "
             "use more examples, or lower [split] valid and test"
         )
     # The held-out rows are divided first; otherwise both splits could round against the same class.
@@ -182,6 +183,6 @@ def _refuse_empty(n: int, n_valid: int, n_test: int, split: Split, fixed: Mappin
             continue  # as it was asked for
         if size < 1:
             raise DataError(
-                f"the {name} split of {n} examples would be empty with valid = {split.valid:g} and "
-                f"test = {split.test:g}; use more examples or other shares in [split]"
+                f"the {name} split of {counted(n, 'examples')} would be empty with valid = {split.valid:g} "
+                f"and test = {split.test:g}; use more examples or other shares in [split]"
             )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from anncore.contract.kind_names import ALL_KINDS
-from anncore.evidence.factorial import Analysis, Factorial, Together
+from anncore.evidence.factorial_parts import Analysis, Factorial, Together
 from anncore.evidence.factors import Factor
 from anncore.evidence.sentences import counted, joined, p_value, percent, span, worth_words
 from anncore.evidence.trend import Trend

@@ -24,7 +24,9 @@ class Board:
 
     tier: from 1. beaten_by: by arm those that beat it. circles: arms that beat one another in turn and so
     share a tier. without: arms that have no tier, with the reason. diverged: how many of an arm's trials
-    did. units: how many data sets; pairs: how many comparisons.
+    did. units: how many data sets; pairs: how many comparisons. reference: the arm that the others are
+    compared with, where data sets are too few to compare all with all; None where all are. names: then what
+    each tier is. needed: how many data sets the comparisons need; fewer tell nothing apart.
     """
 
     arms: tuple[str, ...]
@@ -37,10 +39,22 @@ class Board:
     metrics: tuple[str, ...]
     units: int
     pairs: int
+    reference: str | None = None
+    names: tuple[str, ...] = ()
+    needed: int = 0
+
+    @property
+    def too_few(self) -> bool:
+        """Whether no result on so few data sets could have told any two arms apart."""
+        return self.pairs > 0 and self.units < self.needed
 
 
-def board_of(study: Study) -> Board:
-    """Return the arms of a study by tier."""
+def board_of(study: Study, reference: str = "") -> Board:
+    """Return the arms of a study by tier.
+
+    reference: the arm that the others are compared with where no result could tell apart any two of all.
+    Whether it is needed follows from the numbers of arms and data sets alone, not from scores.
+    """
     costs, scale = by_data_set(study)
     without: dict[str, str] = {}
     for problem in study.problems:
@@ -48,9 +62,11 @@ def board_of(study: Study) -> Board:
             without.setdefault(arm, f"{reason} on {problem}")
     placed = [arm for arm in study.arms if arm not in without]
     rope = shared_rope(list(study.measures.values()), scale)
-    pairs = compare(costs[placed], unit=study.unit, scale=scale, rope=rope)
+    all_pairs = len(placed) * (len(placed) - 1) // 2
+    control = reference if reference in placed and len(costs) < stats.pairs_needed(all_pairs) else None
+    pairs = compare(costs[placed], unit=study.unit, scale=scale, rope=rope, control=control)
     mean_rank = dict(zip(placed, _mean_ranks(costs[placed]), strict=True))
-    table = tiers_of(sorted(placed, key=lambda arm: (mean_rank[arm], arm)), pairs, {})
+    table = tiers_of(sorted(placed, key=lambda arm: (mean_rank[arm], arm)), pairs, {}, control)
     trials = study.trials
     diverged = trials[trials["status"] == "diverged"].groupby("label").size().to_dict()
     return Board(
@@ -64,6 +80,9 @@ def board_of(study: Study) -> Board:
         tuple(dict.fromkeys(measure.label for measure in study.measures.values())),
         len(costs),
         len(pairs),
+        control,
+        table.names,
+        stats.pairs_needed(len(pairs)) if pairs else 0,
     )
 
 

@@ -18,7 +18,7 @@ from anncore.contract.errors import AnnxError, ComponentError
 from anncore.contract.kinds import Candidates, SelectionRule
 from anncore.contract.loading import load_registry
 from anncore.evidence.frame import NOT_CHOSEN, refuse_other_frames
-from anncore.evidence.units import STATUS_VERBS
+from anncore.evidence.units import STATUS_VERBS, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def unchosen(selection: pd.DataFrame | None, tune: pd.DataFrame) -> dict[tuple[s
 def _nothing(statuses: Sequence[str]) -> str:
     """Write "nothing to choose from: 6 of 6 tuning trials failed", or how many ended in which way."""
     counts = Counter(STATUS_VERBS.get(status, NO_SCORE) for status in statuses)
-    ways = [f"{count} of {len(statuses)} tuning trials {verb}" for verb, count in counts.items()]
+    ways = [f"{count} of {counted(len(statuses), 'tuning trials')} {verb}" for verb, count in counts.items()]
     if len(ways) > 1:
         ways[1:] = [f"{count} {verb}" for verb, count in list(counts.items())[1:]]
     return f"nothing to choose from: {', '.join(ways)}"

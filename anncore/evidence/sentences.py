@@ -6,7 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted as counted
+from anncore.evidence.units import (
+    DATA_SETS as DATA_SETS,
+    SEEDS as SEEDS,
+    agreeing as agreeing,
+    counted as counted,
+)
 from anncore.evidence.verdicts import Comparison
 
 
@@ -190,7 +195,7 @@ def sentence(c: Comparison) -> str:
     if c.verdict == "too_few":
         way = f"{about(c.needed)} would be enough to let one show"
         seen = f"{c.a} is ahead on {c.wins} of {c.n}"
-        few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
+        few = f"{counted(c.n, c.unit)} {agreeing(c.n, 'are')} too few"
         return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
     if c.verdict == "undecided":
         between = "" if c.scale == "range" else span(c.low, c.high, c.scale)  # of no metric: see `_won`

@@ -198,7 +198,11 @@ class Study:
         """What a claim on each problem is about: the rows at hand, new ones, or new samples."""
         new = self.options.get("scope") == NEW_ROWS
         rows = getattr(self.results.plan, "rows", {})
-        return {problem: scope_of(rows.get(problem), self.experiment.split, new) for problem in self.problems}
+        split_of, data_set_of = self.experiment.split_of, self.dataset_of
+        return {
+            problem: scope_of(rows.get(problem), split_of(data_set_of[problem]), new)
+            for problem in self.problems
+        }
 
     @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:

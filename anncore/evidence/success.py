@@ -22,7 +22,7 @@ from anncore.evidence.frame import UNRUN
 from anncore.evidence.looks import Seen
 from anncore.evidence.pair_tests import FEWEST_DATA_SETS, LEAST_ALPHA, Rule
 from anncore.evidence.study import BLOCKING, Study, blocked_arms
-from anncore.evidence.units import STATUS_VERBS
+from anncore.evidence.units import STATUS_VERBS, agreeing, counted
 from anncore.evidence.verdicts import Comparison, Verdict, compare
 from anncore.experiment.success import SuccessRule, success_rule
 
@@ -239,7 +239,8 @@ def _decided(draft: _Counts, p: float, blocked: Mapping[str, str], rule: Rule) -
     n = len(draft.gaps)
     reasons = [f"{arm}: {blocked[arm]}" for arm in (draft.a, draft.b) if arm in blocked]
     if draft.missing and not reasons:
-        reasons = [f"{draft.missing} of {n + draft.missing} pairs lack an outcome"]
+        lack = agreeing(draft.missing, "lack")
+        reasons = [f"{draft.missing} of {counted(n + draft.missing, 'pairs')} {lack} an outcome"]
     least = stats.pairs_needed(rule.comparisons, rule.left, rule.sequential)
     verdict: Verdict = "better" if p <= stats.ALPHA else "undecided"
     if reasons:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from anncore.contract.counts import agreeing as agreeing, counted as counted, singular as singular
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 
 SEEDS, VARIANTS = "seeds", "variants"
@@ -23,11 +24,6 @@ WRITTEN = {  # not by their words
     "zero_one_error": "zero-one error",
 }
 DATA_SETS, FUNCTIONS = NETWORK_ON_DATA.unit, OBJECTIVE.unit
-
-
-def singular(unit: str) -> str:
-    """Return the singular of a unit: "data set", "function", "seed"."""
-    return unit.removesuffix("s")
 
 
 def said_of(text: str, unit: str) -> str:
@@ -52,11 +48,6 @@ def metric_words(metric: str, unit: str = DATA_SETS) -> str:
 def sentence(text: str) -> str:
     """Return a text with its first letter in upper case; abbreviations in it keep theirs."""
     return text[:1].upper() + text[1:]
-
-
-def counted(count: int, unit: str) -> str:
-    """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
-    return f"{count} {singular(unit) if count == 1 else unit}"
 
 
 STATUS_VERBS = {"failed": "failed", "timeout": "timed out", "crashed": "crashed", "diverged": "diverged"}

@@ -44,7 +44,7 @@ from anncore.evidence.pair_tests import (
 )
 from anncore.evidence.stats import Centre as Centre
 from anncore.evidence.study import Study, blocked_arms
-from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted
+from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, agreeing, counted
 
 DIVERGED = "diverged"
 Verdict = Literal["better", "typical", "undecided", "equivalent", "tie", "too_few", "blocked"]
@@ -289,7 +289,7 @@ def _reason(pair: Pair, drafted: Draft, a: str, b: str, unit: str) -> str:
     reasons = [f"{arm}: {pair.reasons[arm]}" for arm in (a, b) if arm in pair.reasons]
     missing = len(pair.costs_a) - len(drafted.gaps)
     if missing and not reasons:
-        lack = "lacks" if missing == 1 else "lack"
+        lack = agreeing(missing, "lack")
         reasons = [f"{missing} of {counted(len(pair.costs_a), unit)} {lack} a partner"]
     if not reasons and _neither_ends(pair):
         every = "all " if len(pair.costs_a) > 1 else ""

@@ -172,28 +172,48 @@ def _on_what_fits(
 def _on_one_task(
     document: Mapping[str, Any], experiment: Experiment, newcomer: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the protocol on the problems of one task, as losses of several have no common score.
-
-    It is the task that most problems have of those that the newcomer can train.
-    """
-    component = experiment.entry("loss", newcomer).component
-    assert component is not None, "a loss of a name"
-    assert experiment.suite is not None, "a protocol names a suite"
-    maker, task_of = PartMaker(experiment), {}
-    for combo in combos(experiment):
-        for choices, _ in combo.options_of(("dataset",)):
-            labels = {kind: entry.label for kind, entry in combo.entries.items()}
-            task_of[experiment.suite.at(labels).name] = maker.shapes(choices[0]).task
-    counts = Counter(task for task in task_of.values() if task in component.cls.outputs)
-    if not counts:
+    """Return the protocol on the problems of one task, as losses of several have no common score."""
+    task_of = tasks_of(experiment)
+    task = task_compared(_loss(experiment, newcomer), task_of)
+    if task is None:
         return dict(document), {}  # the plan says why
-    task, _ = counts.most_common(1)[0]
     others = {
         name: f"it is a {other} task, and losses are compared on one task, here {task}."
         for name, other in task_of.items()
         if other != task
     }
     return _only(document, [name for name, other in task_of.items() if other == task]), others
+
+
+def _loss(experiment: Experiment, label: str) -> Registered:
+    component = experiment.entry("loss", label).component
+    assert component is not None, "a loss of a name"
+    return component
+
+
+def tasks_of(experiment: Experiment) -> dict[str, str]:
+    """Return by problem of an experiment's suite the task of its data."""
+    assert experiment.suite is not None, "a protocol names a suite"
+    maker = PartMaker(experiment)
+    task_of: dict[str, str] = {}
+    for combo in combos(experiment):
+        for choices, _ in combo.options_of(("dataset",)):
+            labels = {kind: entry.label for kind, entry in combo.entries.items()}
+            task_of[experiment.suite.at(labels).name] = maker.shapes(choices[0]).task
+    return task_of
+
+
+def task_compared(loss: Registered, task_of: Mapping[str, str]) -> str | None:
+    """Return the task on which a loss is compared with others; None where it can train on no problem.
+
+    It is the task for which it is the natural loss; else the one that most problems have of those that it can
+    train on.
+    """
+    for tasks in (loss.cls.natural_for, loss.cls.outputs):
+        counts = Counter(task for task in task_of.values() if task in tasks)
+        if counts:
+            return counts.most_common(1)[0][0]
+    return None
 
 
 def _reason(error: AnnxError) -> str:

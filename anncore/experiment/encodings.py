@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from anncore.contract.counts import agreeing, counted
 from anncore.contract.errors import AnnxError, described
 from anncore.contract.hyperparameters import references
 from anncore.engine.datasets import Prepared, prepare
@@ -69,9 +70,8 @@ def encoded_sets(experiment: Experiment) -> list[EncodedSet]:
 def _prepared(maker: PartMaker, choice: Choice) -> Prepared:
     experiment = maker.experiment
     part, seed = maker.plain(choice), experiment.report_seeds[0]
-    return prepare(
-        part, experiment.split, experiment.sweep_seed, seed, maker.registry, experiment.train.dtype
-    )
+    split = experiment.split_of(choice.entry.label)
+    return prepare(part, split, experiment.sweep_seed, seed, maker.registry, experiment.train.dtype)
 
 
 def _encodes(choice: Choice) -> bool:
@@ -95,7 +95,8 @@ def encoding_line(done: EncodedSet) -> str:
     columns = done.encodings
     texts = []
     if columns:
-        texts.append(f"{_counted(len(columns), 'column')} become {_counted(done.inputs, 'input')}")
+        become = agreeing(len(columns), "become")
+        texts.append(f"{counted(len(columns), 'columns')} {become} {counted(done.inputs, 'inputs')}")
     categories = [column for column in columns if column.kind == "category"]
     if categories:
         names = ", ".join(f"{column.column} ({column.categories})" for column in categories[:6])
@@ -104,14 +105,10 @@ def encoding_line(done: EncodedSet) -> str:
     missing = sum(sum(column.missing) for column in columns)
     if missing:
         of = sum(1 for column in columns if any(column.missing))
-        texts.append(f"{_counted(missing, 'missing value')} of {_counted(of, 'column')} filled")
+        texts.append(f"{counted(missing, 'missing values')} of {counted(of, 'columns')} filled")
     unseen = sum(column.unseen_rows for column in columns)
     if unseen:
-        texts.append(f"{_counted(unseen, 'held-out row')} with a category that training has not")
+        texts.append(f"{counted(unseen, 'held-out rows')} with a category that training has not")
     if done.weighted:
         texts.append("examples have weights")
     return f"{done.data_set}: {'; '.join(texts)} (seed {done.seed})"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -217,7 +217,8 @@ class NetworkFit(Fit):
         if not (takes.holds(low) and takes.holds(high)):
             label = repr(dataset.entry.label)
             which = f"the inputs of {label}, its targets," if task == "unsupervised" else f"those of {label}"
-            way_out = "set [split] standardize = false, or " if self.experiment.split.standardize else ""
+            standardized = self.experiment.split_of(dataset.entry.label).standardize
+            way_out = "set [split] standardize = false, or " if standardized else ""
             raise ExperimentError(
                 f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but {which} lie in "
                 f"{low:.3g} ... {high:.3g} in training; {way_out}use another loss."

@@ -235,6 +235,7 @@ class Experiment(Shown):
     in_rounds: RoundsSettings | None = None  # [rounds], None where the file has none
     suite: ProblemList | None = None  # with the problems that the file keeps; None where it names no suite
     trains: Mapping[str, Train] = field(default_factory=dict)  # by problem, those of a suite
+    splits: Mapping[str, Split] = field(default_factory=dict)  # by data set, where a suite has its own
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     def _title(self) -> str:
@@ -301,6 +302,10 @@ class Experiment(Shown):
     def every_train(self) -> tuple[Train, ...]:
         """How the problems are trained: all in one way, or each of a suite in its own."""
         return tuple(dict.fromkeys(self.trains.values())) or (self.train,)
+
+    def split_of(self, data_set: str | None) -> Split:
+        """Return how the data set of that label is divided; None for a function, which has none."""
+        return self.split if data_set is None else self.splits.get(data_set, self.split)
 
     def entry(self, kind: str, label: str) -> Entry:
         """Return the entry of that kind and label."""

@@ -78,7 +78,7 @@ class PartMaker:
         if shapes is None:
             experiment = self.experiment
             part = self.plain(dataset)
-            split, dtype = experiment.split, experiment.train.dtype
+            split, dtype = experiment.split_of(dataset.entry.label), experiment.train.dtype
             seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
             description = canonical([part.text, split.text, experiment.sweep_seed, seed, dtype])
             digest = hashlib.sha256(description.encode()).hexdigest()
@@ -110,8 +110,9 @@ class PartMaker:
         experiment = self.experiment
         seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
         part, dtype = self.plain(dataset), experiment.train.dtype
-        data = prepare(part, experiment.split, experiment.sweep_seed, seed, self.registry, dtype)
-        return [getattr(data, f"{what}_{split}") for split in ("train", "valid", "test")]
+        split = experiment.split_of(dataset.entry.label)
+        data = prepare(part, split, experiment.sweep_seed, seed, self.registry, dtype)
+        return [getattr(data, f"{what}_{name}") for name in ("train", "valid", "test")]
 
     def loss(self, choice: Choice, task: Task) -> Part:
         """Return the loss, "auto" as the natural one of the task."""

@@ -114,7 +114,7 @@ class PlanChecker:
             by_kind = {choice.entry.kind: choice for choice in choices}
             self._note_task(by_kind)
             self.fit.check(by_kind, combo.entries)
-            self._check_evaluations(by_kind)
+            self._check_evaluations(by_kind, combo.entries)
         loss = combo.entries.get("loss")
         if loss is not None and loss.component is not None:
             for choices, _ in islice(combo.options_of((*UNTUNED, "loss")), MOST_BUILT):
@@ -212,8 +212,8 @@ class PlanChecker:
         weights = self.fit.weights(choices, entries)
         trial = Trial(
             parts={kind: self.parts.plain(choices[kind]) for kind in ("optimizer", "schedule")},
-            train=experiment.train_on({kind: choice.entry.label for kind, choice in choices.items()}),
-            split=experiment.split,
+            train=experiment.train_on({kind: entry.label for kind, entry in entries.items()}),
+            split=experiment.split_of(choices["dataset"].entry.label if "dataset" in choices else None),
             sweep_seed=experiment.sweep_seed,
             seed=experiment.report_seeds[0],
             test=False,
@@ -237,9 +237,9 @@ class PlanChecker:
         if "loss" in by_kind:
             self.fit.check_lists(by_kind)
 
-    def _check_evaluations(self, choices: Mapping[str, Choice]) -> None:
+    def _check_evaluations(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Refuse very many evaluations, where their number follows from epochs and the data."""
-        train = self.experiment.train_on({kind: choice.entry.label for kind, choice in choices.items()})
+        train = self.experiment.train_on({kind: entry.label for kind, entry in entries.items()})
         if train.steps is not None or "dataset" not in choices:
             return
         steps = total_steps(train, self.parts.shapes(choices["dataset"]).n_train)

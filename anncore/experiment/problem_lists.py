@@ -12,7 +12,7 @@ from typing import Any
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, described
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.kinds import Problem
-from anncore.contract.kinds.suites import PROBLEM_TRAIN_KEYS
+from anncore.contract.kinds.suites import PROBLEM_SPLIT_KEYS, PROBLEM_TRAIN_KEYS
 from anncore.contract.registry import Registered
 from anncore.contract.trial import canonical
 
@@ -53,7 +53,7 @@ class ProblemList:
         return {
             **self.named(),
             "sections": {kind: dict(named) for kind, named in self.sections.items()},
-            "problems": [problem._asdict() for problem in self.every],
+            "problems": [_said(problem) for problem in self.every],
         }
 
     def named(self) -> dict[str, Any]:
@@ -93,14 +93,21 @@ def problem_list_of(suite: Any, name: str, version: int, package: str = "", rele
         raise ComponentError(f"suite {name!r} cannot be read: {described(error)}") from error
     if reason := wrong_with(sections, problems):
         raise ComponentError(f"suite {name!r}: {reason}")
-    text = canonical([sections, [problem._asdict() for problem in problems]])
+    text = canonical([sections, [_said(problem) for problem in problems]])
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return ProblemList(name, version, package, release, sections, problems, digest, problems)
 
 
+def _said(problem: Problem) -> dict[str, Any]:
+    """Return what a problem says; without a split of its own the digest is that of before there were any."""
+    return {key: value for key, value in problem._asdict().items() if key != "split" or value}
+
+
 def _in_order(problem: Problem) -> Problem:
     parts = {kind: problem.parts[kind] for kind in SECTIONS if kind in problem.parts}
-    return problem._replace(parts=parts | dict(problem.parts), train=dict(problem.train))
+    return problem._replace(
+        parts=parts | dict(problem.parts), train=dict(problem.train), split=dict(problem.split)
+    )
 
 
 def wrong_with(sections: Mapping[str, Mapping[str, Any]], problems: Sequence[Problem]) -> str:
@@ -118,6 +125,17 @@ def wrong_with(sections: Mapping[str, Mapping[str, Any]], problems: Sequence[Pro
                 same = "name" if what[0] == "name" else "sections"
                 return f"problems {seen[what]!r} and {problem.name!r} have the same {same}"
             seen[what] = problem.name
+    return _splits_differ(problems)
+
+
+def _splits_differ(problems: Sequence[Problem]) -> str:
+    """Say which problems have the same data and divide them otherwise; "" for none."""
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        label = problem.parts.get("dataset", "")
+        other = first.setdefault(label, problem)
+        if dict(problem.split) != dict(other.split):
+            return f"problems {other.name!r} and {problem.name!r} divide [dataset.{label}] in two ways"
     return ""
 
 
@@ -140,6 +158,11 @@ def _wrong_with_one(
     for key in problem.train:
         if key not in PROBLEM_TRAIN_KEYS:
             return f"sets {key!r}; it may set {', '.join(PROBLEM_TRAIN_KEYS)}"
+    for key in problem.split:
+        if "dataset" not in problem.parts:
+            return "sets a split, and a function has no data to divide"
+        if key not in PROBLEM_SPLIT_KEYS:
+            return f"sets {key!r} of [split]; it may set {', '.join(PROBLEM_SPLIT_KEYS)}"
     return ""
 
 

@@ -3,6 +3,7 @@
     [field]
     lr = 8                                  # so many rates over the range that the component declares
     lr = { log = [1e-6, 10], num = 15 }     # or these for every arm; without lr each runs at its defaults
+    reference = "mse"                       # whom others meet where data sets are too few for all pairs
 
 How an arm is tuned is the rule of `challengers.arm_table`, the same for all.
 """
@@ -25,13 +26,15 @@ from anncore.experiment.plan import make_plan
 from anncore.experiment.read import load_experiment
 
 DIGITS = 12
+OF_FIELD = ("lr", "reference")
 
 
 class Protocol(NamedTuple):
     """How the arms of a kind run on a suite.
 
     document: the experiment file's, without arms and [field]. rates: what [field] says of learning rates.
-    digest: that of all that decides over trials.
+    digest: that of all that decides over trials. reference: the arm that the others are compared with where
+    data sets are too few to compare all with all; "" for none.
     """
 
     kind: str
@@ -40,6 +43,7 @@ class Protocol(NamedTuple):
     document: Mapping[str, Any]
     rates: Any
     digest: str
+    reference: str = ""
 
     def experiment(
         self, arms: Mapping[str, Registered], registry: Registry, only: Sequence[str] = ()
@@ -75,6 +79,12 @@ class Protocol(NamedTuple):
         """The name of the suite of problems, which several protocols may share."""
         named = self.document.get("suite", "")
         return str(named.get("name", "")) if isinstance(named, Mapping) else str(named)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The problems of the suite that the protocol keeps by name; none where it takes the whole suite."""
+        named = self.document.get("suite", "")
+        return tuple(named.get("only", ())) if isinstance(named, Mapping) else ()
 
 
 class Group(NamedTuple):
@@ -152,18 +162,25 @@ def read_protocol(path: Path) -> Protocol:
     kind, varied = path.parent.name, document.get("vary")
     if kind not in COMPARABLE or varied not in (kind, [kind]):
         raise StoreError(f"{path} is no protocol of a field: it must have vary = [{kind!r}], as its folder.")
-    if kind in document or not isinstance(field, Mapping) or set(field) - {"lr"}:
+    reference = field.get("reference", "") if isinstance(field, Mapping) else ""
+    if kind in document or not isinstance(field, Mapping) or set(field) - set(OF_FIELD):
         raise StoreError(
             f"{path} is no protocol of a field: arms come from the field, so that [{kind}] must be absent, "
-            "and [field] holds lr alone."
+            f"and [field] holds {' and '.join(OF_FIELD)} alone."
         )
-    return Protocol(kind, path.stem, path, document, field.get("lr"), _digest(document, field))
+    if not isinstance(reference, str):
+        raise StoreError(
+            f"{path} is no protocol of a field: [field] reference must be an arm, got {reference!r}."
+        )
+    return Protocol(kind, path.stem, path, document, field.get("lr"), _digest(document, field), reference)
 
 
 def _digest(document: Mapping[str, Any], field: Mapping[str, Any]) -> str:
-    """Return what tells protocols apart whose trials differ: titles and limits of success change no trial."""
+    """Return what tells protocols apart whose trials differ: titles, limits of success and with whom arms are
+    compared change no trial."""
     deciding = {name: value for name, value in document.items() if name not in ("title", "schema", "report")}
-    return hashlib.sha256(canonical({**deciding, "field": field}).encode()).hexdigest()[:DIGITS]
+    how = {name: value for name, value in field.items() if name != "reference"}
+    return hashlib.sha256(canonical({**deciding, "field": how}).encode()).hexdigest()[:DIGITS]
 
 
 def arms_of(kind: str, registry: Registry, names: Sequence[str] = ()) -> dict[str, Registered]:

@@ -32,7 +32,7 @@ from anncore.experiment.model import (
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.problem_lists import ProblemList
 from anncore.experiment.rules import read_rules
-from anncore.experiment.suites import keep_with_problems, put_suite, read_trains
+from anncore.experiment.suites import keep_with_problems, put_suite, read_splits, read_trains
 from anncore.experiment.typed import read_source
 
 TOP = (
@@ -190,6 +190,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         exercise=exercise,
         suite=suite,
         trains=trains,
+        splits={} if suite is None else read_splits(document, suite),
         in_rounds=None if options.quick else setting.rounds,  # a first look adds no seeds
     )
 

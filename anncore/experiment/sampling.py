@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.counts import counted
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array, Sampler
 from anncore.contract.streams import stream
@@ -50,8 +51,8 @@ def draw(
                 break
     if len(drawn) < samples:
         raise ComponentError(
-            f"sampler {sampler.name!r} gives {len(drawn)} different configurations in {MOST_BATCHES} "
-            f"batches, where {samples} are asked for."
+            f"sampler {sampler.name!r} gives {counted(len(drawn), 'different configurations')} in "
+            f"{MOST_BATCHES} batches, where {samples} are asked for."
         )
     return list(drawn.values())
 

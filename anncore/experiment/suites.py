@@ -10,12 +10,12 @@ from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.kinds import Problem
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import Registered, Registry
-from anncore.contract.trial import Train
+from anncore.contract.trial import Split, Train
 from anncore.experiment.document import Document, Path_, show
 from anncore.experiment.entries import keep
 from anncore.experiment.model import Entry
 from anncore.experiment.problem_lists import ProblemList, matching, problem_list
-from anncore.experiment.settings import read_train
+from anncore.experiment.settings import read_split, read_train
 
 LENGTHS = ("steps", "epochs")  # a file that sets one of them sets how long training takes
 KEYS = ("name", "only", "skip")
@@ -157,6 +157,22 @@ def read_trains(document: Document, suite: ProblemList, train: Train) -> dict[st
         trains[problem.name] = replace(read_train(merged), watch=train.watch, metrics=train.metrics)
         merged.mistakes.raise_all()
     return trains
+
+
+def read_splits(document: Document, suite: ProblemList) -> dict[str, Split]:
+    """Return by label of a data set how it is divided, where the suite says so itself.
+
+    What the file's [split] sets counts before the suite's own keys.
+    """
+    given = document.section("split").data
+    splits: dict[str, Split] = {}
+    for problem in suite.problems:
+        if problem.split:
+            data = {**document.data, "split": {**problem.split, **given}}
+            merged = Document(f"{document.name}, problem {problem.name!r}", data, document.overridden)
+            splits[problem.parts["dataset"]] = read_split(merged)
+            merged.mistakes.raise_all()
+    return splits
 
 
 def keep_with_problems(

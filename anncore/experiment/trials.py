@@ -47,11 +47,12 @@ class TrialMaker:
         text, values = self.namer.config(config), self.namer.values(config)
         train = self._train(experiment.train_on(labels), phase)
         engine: Any = train.engine
+        split = experiment.split_of(labels.get("dataset"))
         for seed in seeds:
             trial = Trial(
                 parts=parts,
                 train=train,
-                split=experiment.split,
+                split=split,
                 sweep_seed=experiment.sweep_seed,
                 seed=seed,
                 test=phase == "report",

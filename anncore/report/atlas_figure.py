@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from anncore.contract.counts import agreeing
 from anncore.report.drawing.our_matplotlib import our_matplotlib
 from anncore.report.drawing.saving import to_svg
 
@@ -72,7 +73,7 @@ def finding(tuned: Atlas) -> str:
         return f"None of {len(tuned.arms)} optimizers passes any of {total} pathologies"
     most = tuned.number(leaders[0], "passes")
     who = " and ".join(leaders) if len(leaders) < FEW else f"{len(leaders)} of {len(tuned.arms)} optimizers"
-    return f"{who} pass{'es' if len(leaders) == 1 else ''} {most} of {total} pathologies, the most of all"
+    return f"{who} {agreeing(len(leaders), 'pass')} {most} of {total} pathologies, the most of all"
 
 
 def _columns(problems: Sequence[Problem]) -> tuple[list[tuple[str, float]], list[tuple[str, float, float]]]:

@@ -11,9 +11,8 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,40 +24,39 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
-from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
-from anncore.evidence.headline import BLOCKED, Asked, headline, nearest
 from anncore.evidence.looks import Seen
 from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.pair_tests import Rule
 from anncore.evidence.sentences import (
-    SEEDS,
-    beyond_headline,
     counted,
-    joined,
-    sentence,
     with_sentence,
-    would_settle,
 )
-from anncore.evidence.study import BLOCKING, ONE_TEST, SHOWN_BEFORE, Study, blocked_arms, by_data_set
-from anncore.evidence.units import singular
+from anncore.evidence.study import Study, blocked_arms, by_data_set
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
-from anncore.experiment.model import Rounds
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.costs import cost_rows
 from anncore.report.encoding import encodings_content
 from anncore.report.factorial import factorial_content, factorial_findings
+from anncore.report.findings import (
+    Claims,
+    findings_of,
+    known_rounds,
+    problem_sentence as problem_sentence,
+    rounds_findings,
+)
+from anncore.report.first_sentence import beside, first_sentence, own_answer_of
 from anncore.report.importance import importance_content
-from anncore.report.reach import looked_before, scope_content
+from anncore.report.json_values import jsonable, plain as plain
+from anncore.report.reach import scope_content
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
-from anncore.report.suites import suite_used, train_settings
+from anncore.report.suites import split_settings, suite_used, train_settings
 from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
 SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
-MOST_SENTENCES, MOST_TALLIES = 10, 8
 
 
 def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,24 +122,9 @@ def _itself(value: Any) -> Any:
     return value
 
 
-class _Claims(NamedTuple):
-    """Every comparison: over all data sets on their common scale, and on each problem by itself."""
-
-    over_all: list[Comparison]
-    scale: str
-    friedman: dict[str, Any] | None
-    by_problem: dict[str, list[Comparison]]
-
-    @property
-    def deciding(self) -> list[Comparison]:
-        """Those that the first sentence rests on; none of several variants speaks for the others."""
-        only = next(iter(self.by_problem.values())) if len(self.by_problem) == 1 else []
-        return self.over_all or only
-
-
-def _claims(study: Study, ranked: list[str]) -> _Claims:
+def _claims(study: Study, ranked: list[str]) -> Claims:
     by_problem = seed_claims(study)
-    claims = _Claims(*_compare_data_sets(study, study.control), by_problem)
+    claims = Claims(*_compare_data_sets(study, study.control), by_problem)
     places = {arm: place for place, arm in enumerate(ranked)}
     for comparisons in (claims.over_all, *by_problem.values()):
         comparisons.sort(key=lambda c: (places[c.a], places[c.b]))
@@ -172,7 +155,7 @@ def _asked(study: Study) -> dict[str, Any]:
         "control": study.control,
         "waived": list(study.waived),
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
-        "rounds": None if (rounds := _known_rounds(study)) is None else rounds._asdict(),
+        "rounds": None if (rounds := known_rounds(study)) is None else rounds._asdict(),
         "level": study.level,
         "scope": {problem: scope_content(scope, problem) for problem, scope in study.scopes.items()},
         "looks": list(study.history.by_hand()),
@@ -181,7 +164,7 @@ def _asked(study: Study) -> dict[str, Any]:
 
 def _answer(
     study: Study,
-    claims: _Claims,
+    claims: Claims,
     overall: list[dict[str, Any]],
     success: dict[str, Any] | None,
     claim: dict[str, Any] | None,
@@ -191,24 +174,24 @@ def _answer(
     ranked = [row["arm"] for row in overall]
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
     labels = {measure.label for measure in study.measures.values()}
-    own_answer = _own_answer(success, claim, factors)
+    own_answer = own_answer_of(success, claim, factors)
     return {
-        "headline": _headline(study, claims, overall, own_answer) + _beside(factors, success, claim),
+        "headline": first_sentence(study, claims, overall, own_answer) + beside(factors, success, claim),
         "findings": [
             *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
             *factorial_findings(factors),
             *success_findings(
                 success,
-                _findings(claims, ranked, study.problem_unit, answered=not own_answer),
+                findings_of(claims, ranked, study.problem_unit, answered=not own_answer),
                 labels.pop() if len(labels) == 1 else "score",
             ),
-            *_rounds(study),
+            *rounds_findings(study),
         ],
         "warnings": [warning._asdict() for warning in audit(study, pairs)],
     }
 
 
-def _comparisons(claims: _Claims) -> dict[str, Any]:
+def _comparisons(claims: Claims) -> dict[str, Any]:
     problems = claims.by_problem
     return {
         "overall": [with_sentence(c) for c in claims.over_all],
@@ -252,89 +235,6 @@ def _shares(study: Study) -> list[str]:
     return [name for name in study.trials.columns if parse_metric(name)[0] and parse_metric(name)[1] in names]
 
 
-def _headline(
-    study: Study,
-    claims: _Claims,
-    overall: list[dict[str, Any]],
-    own_answer: str = "",
-) -> str:
-    """Return the report's first sentence; where no trial finished there are no ranks.
-
-    own_answer: what answers the experiment's question, where that is not which arm ranks best.
-    """
-    totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
-    if overall and not totals["ok"]:
-        if len(study.unchosen) == len(study.problems) * len(study.arms):
-            return (
-                "No tuning trial of any arm finished; there is nothing to choose from and nothing to compare."
-            )
-        if not len(study.trials):
-            return "No trial of the report has run; there is nothing to compare yet."
-        if totals["diverged"] == totals["n"]:
-            return "Every trial of the report diverged; no arm can be ranked."
-        if "report" not in study.not_run:
-            return "No trial of the report finished; there is nothing to compare until they are run again."
-    if "report" in study.not_run and len(study.arms) > 1:
-        missing, planned = study.not_run["report"]
-        have = "has" if planned - missing == 1 else "have"
-        return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
-    if own_answer and study.arms:
-        return f"{own_answer}{looked_before(study.history.by_hand())}"
-    labels = {measure.label for measure in study.measures.values()}
-    ranks = {row["arm"]: row["mean_rank"] for row in overall if math.isfinite(row["mean_rank"])}
-    text = headline(
-        Asked(
-            study.arms,
-            claims.over_all,
-            claims.by_problem,
-            ranks,
-            labels.pop() if len(labels) == 1 else "",
-            study.unit,
-            study.problem_unit,
-            study.control,
-            _blocked_words(study),
-            {problem: scope.words(problem) for problem, scope in study.scopes.items()},
-        )
-    )
-    return f"{text}{looked_before(study.history.by_hand())}"
-
-
-def _own_answer(
-    success: dict[str, Any] | None, claim: dict[str, Any] | None, factors: dict[str, Any] | None
-) -> str:
-    """Return the sentence on rates of success, else on the claim, else on factors varied together."""
-    if success is not None:
-        return str(success["headline"])
-    if claim is not None and claim["answer"]:
-        return str(claim["answer"])
-    return "" if factors is None else str(factors["headline"])
-
-
-def _beside(
-    factors: dict[str, Any] | None, success: dict[str, Any] | None, claim: dict[str, Any] | None
-) -> str:
-    """Say after the first sentence what factors do on each problem, where no claim over all can be made."""
-    if factors is None or success is not None or claim is not None or not factors["beside"]:
-        return ""
-    text: str = factors["beside"]
-    return f" Each by itself, {text}."
-
-
-def _blocked_words(study: Study) -> str:
-    """Return what to say of blocked claims, by what blocks them."""
-    status = study.trials["status"]
-    if status.isin(BLOCKING).any() or NOT_CHOSEN in study.lost.values():
-        return BLOCKED
-    if LEFT_OUT in study.lost.values():
-        return "no claim can be made where the file's rules leave arms out"
-    places = [(problem, arm) for problem in study.problems for arm in study.arms]
-    if study.past and any(study.history.dropped(*place) for place in places):
-        return f"no claim can be made where {SHOWN_BEFORE}"
-    if any(scope.unknowable for scope in study.scopes.values()):
-        return f"no claim can be made: {ONE_TEST}"
-    return BLOCKED
-
-
 def _compare_data_sets(
     study: Study, control: str | None
 ) -> tuple[list[Comparison], str, dict[str, Any] | None]:
@@ -366,116 +266,6 @@ def _seen_over_all(study: Study, control: str | None, a: str, b: str) -> Seen | 
     return study.history.seen_over_all(
         study.dataset_of, (a, b), pairs, lambda *those: by_data_set(study, *those)[0], rule.least
     )
-
-
-def _findings(claims: _Claims, ranked: list[str], places: str, *, answered: bool) -> list[dict[str, str]]:
-    """Return the sentences of the answer box: over all, then how often an arm won on one problem alone.
-
-    answered: whether the first sentence is about these comparisons.
-    """
-    deciding = claims.deciding
-    undecided = [c for c in deciding if c.verdict == "undecided"]
-    summed_up = undecided if len(undecided) > 2 else []
-    elsewhere = [*summed_up, *(c for c in deciding if _waits(c) or c.neither_ends)]  # said once for all
-    shown = [c for c in deciding if c.verdict != "too_few" and c not in elsewhere]
-    if len(shown) > MOST_SENTENCES:
-        shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
-    findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
-    if answered and len(deciding) == 1:  # the first sentence has said most of it
-        findings = [(c.verdict, text) for c in shown if (text := beyond_headline(c))]
-    if summed_up:
-        findings.append(("undecided", _undecided(summed_up, len(deciding))))
-    few = [c for c in claims.over_all if c.verdict == "too_few"]
-    if few:
-        findings.append(
-            (
-                "too_few",
-                f"{few[0].n} {few[0].unit} are too few to decide {counted(len(few), 'comparisons')} over "
-                f"all; {few[0].needed:.0f} would be enough to let a difference show.",
-            )
-        )
-    if len(claims.by_problem) > 1:
-        findings += [("problems", text) for text in _tally(claims.by_problem, ranked, places)]
-    return [{"kind": kind, "where": "", "text": text} for kind, text in findings]
-
-
-def _waits(claim: Comparison) -> bool:
-    """Say whether all that blocks a claim are trials that have not run, which is said once for all."""
-    return NOT_RUN in claim.reason and not any(status in claim.reason for status in (*BLOCKING, "choose"))
-
-
-def _undecided(undecided: list[Comparison], total: int) -> str:
-    near = nearest(undecided)
-    wanted = would_settle(near)
-    return (
-        f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
-        f"nearest to a verdict are {near.a} and {near.b}"
-        f"{', for which ' if wanted.endswith('needed') else ': '}{wanted}."
-    )
-
-
-def _known_rounds(study: Study) -> Rounds | None:
-    """Return the rounds; where trials are missing, what an earlier look at all of them counted is void."""
-    rounds = study.experiment.rounds
-    return rounds if rounds is None or "report" not in study.not_run else rounds._replace(open=None)
-
-
-def _rounds(study: Study) -> list[dict[str, str]]:
-    """Say how the rounds ended, where seeds were added in rounds."""
-    rounds, units, experiment = _known_rounds(study), study.unit, study.experiment
-    if rounds is None or rounds.open is None:
-        return []
-    looks = f"{counted(len(rounds.looks), 'looks')} (at {joined([str(n) for n in rounds.looks], 10)} seeds)"
-    one = singular(units)
-    text = f"Every claim on a {one} is settled after {looks}."
-    if rounds.open:
-        open_ = f"{counted(rounds.open, 'claims')} on a {one} {'is' if rounds.open == 1 else 'are'}"
-        end = f"the limit is {counted(rounds.most, SEEDS)}"
-        if rounds.looks[-1] < rounds.most and "stopper" in experiment.chosen:
-            end = f"the stopping rule {experiment.chosen['stopper'].component.name} asks for no more seeds"
-        text = f"{open_} still open after {looks}; {end}."
-    return [{"kind": "rounds", "where": "", "text": text}]
-
-
-def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], places: str) -> list[str]:
-    """Say on how many problems each arm beats each other one, tested on that problem's seeds alone."""
-    wins: dict[str, dict[str, int]] = {}
-    decided = [c for comparisons in by_problem.values() for c in comparisons if c.verdict == "better"]
-    for c in decided:
-        own = wins.setdefault(c.a, {})
-        own[c.b] = own.get(c.b, 0) + 1
-    tested = {c.verdict for comparisons in by_problem.values() for c in comparisons}
-    if not decided:
-        some = tested & {"undecided", "tie", "equivalent"}
-        return [f"On no {singular(places)} by itself can two arms be told apart."] if some else []
-    texts = []
-    for arm in [arm for arm in ranked if arm in wins][:MOST_TALLIES]:
-        beaten = [f"{other} on {wins[arm][other]}" for other in ranked if other in wins[arm]]
-        texts.append(f"Taken one by one, of {len(by_problem)} {places} {arm} beats {joined(beaten)}.")
-    return texts
-
-
-def problem_sentence(comparisons: list[Comparison]) -> str:
-    """Return one sentence for one problem: who beats whom, or that no two arms can be told apart."""
-    if not comparisons:
-        return ""
-    wins: dict[str, list[str]] = {}
-    for c in comparisons:
-        if c.verdict == "better":
-            wins.setdefault(c.a, []).append(c.b)
-    n = max(c.n for c in comparisons)
-    if wins:
-        ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
-        said = "; ".join(f"{arm} beats {joined(beaten)}" for arm, beaten in ordered)
-        return f"{said} ({counted(n, SEEDS)})."
-    if all(c.verdict == "too_few" for c in comparisons):
-        return ""  # said once for all by the warning on seeds
-    if all(c.neither_ends for c in comparisons):
-        return "Every trial diverged, so nothing can be compared."
-    if any(c.verdict == "blocked" and not c.neither_ends for c in comparisons):
-        waiting = all(_waits(c) for c in comparisons if c.verdict == "blocked" and not c.neither_ends)
-        return f"Trials {'have not run' if waiting else 'failed or have not run'}, so no claim is made."
-    return f"No two arms can be told apart with {counted(n, SEEDS)}."
 
 
 def _counts(study: Study) -> dict[str, Any]:
@@ -522,14 +312,14 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
     experiment = study.experiment
     seconds = study.all_trials["train_seconds"].sum() if "train_seconds" in study.all_trials else math.nan
     return {
-        "experiment_sha256": hashlib.sha256(canonical(_jsonable(experiment.document)).encode()).hexdigest(),
+        "experiment_sha256": hashlib.sha256(canonical(jsonable(experiment.document)).encode()).hexdigest(),
         "overrides": list(experiment.overrides),
         "only": list(experiment.only),
         "skip": list(experiment.skip),
         "quick": bool(experiment.quick),
         "sweep_seed": experiment.sweep_seed,
         "train": train_settings(experiment),
-        "split": asdict(experiment.split),
+        "split": split_settings(experiment),
         "experiment_text": experiment.text,
         "training_seconds": float(seconds),
         "environments": {
@@ -543,29 +333,3 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spelt(environment: str) -> str:
     return ", ".join(f"{name} {fact}" for name, fact in json.loads(environment).items() if fact)
-
-
-def _jsonable(value: Any) -> Any:
-    """Turn what TOML or NumPy may hold into what JSON may: dates and unknown things become text."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, np.ndarray)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
-
-
-def plain(value: Any) -> Any:
-    """Return JSON's idea of a value: NaN and infinities become null, tuples lists."""
-    return _finite(_jsonable(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

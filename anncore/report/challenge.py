@@ -51,7 +51,7 @@ class Challenge:
     finished: report trials of arms that were not trained here, as a field keeps them; None for none.
     left_out: arms that take no part, by the reason. skipped: problems that do not, by the reason.
     origin: what the finished trials come from, in words. namesake: which component the newcomer is, where
-    another one has its name.
+    another one has its name. part: the name of the field's protocol, where it takes a part of the suite.
     """
 
     newcomer: str
@@ -62,6 +62,7 @@ class Challenge:
     skipped: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     namesake: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "generator": f"annx {__version__}",
-        "sentence": standing_sentence(one, suite["name"]),
+        "sentence": standing_sentence(one, _where(suite["name"], challenge.part)),
         "newcomer": challenge.newcomer,
         "component": challenge.component,
         "kind": challenge.kind,
@@ -181,7 +182,16 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
         "terms": _terms(experiment, challenge),
         "origin": challenge.origin,
         "namesake": challenge.namesake,
+        "part": challenge.part,
     }
+
+
+def _where(suite: str, part: str) -> str:
+    return f"{suite} ({part})" if part else suite
+
+
+def _heading(content: Mapping[str, Any]) -> str:
+    return f"{printable(content['newcomer'])} on {_where(content['suite']['name'], content['part'])}"
 
 
 def _arms(study: Study, one: Standing) -> list[dict[str, Any]]:
@@ -398,7 +408,7 @@ def foot(content: Mapping[str, Any]) -> str:
 def render_markdown(content: Mapping[str, Any]) -> str:
     """Return the card as Markdown."""
     parts = [
-        f"# {escape(printable(content['newcomer']))} on {escape(content['suite']['name'])}",
+        f"# {escape(_heading(content))}",
         f"**{escape(printable(content['sentence']))}**",
         _table(ARM_COLUMNS, arm_rows(content)),
         escape(caption(content)),
@@ -427,7 +437,7 @@ def render_page(content: Mapping[str, Any]) -> str:
     style = asset("card.css")
     return environment.from_string(asset("card.html.j2")).render(
         sentence=printable(content["sentence"]),
-        title=f"{printable(content['newcomer'])} on {content['suite']['name']}",
+        title=_heading(content),
         tables=[
             (caption(content), ARM_COLUMNS, arm_rows(content)),
             (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +20,9 @@ from anncore.evidence.measures import Measure
 from anncore.evidence.results import Results
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.verdicts import Comparison, Pair, judge
-from anncore.report.build import build_report, plain
-from anncore.report.suites import train_settings
+from anncore.report.build import build_report
+from anncore.report.json_values import plain
+from anncore.report.suites import split_settings, train_settings
 from anncore.running.run_folder import RunFolder, load_run
 
 SCHEMA = 1
@@ -146,7 +147,7 @@ def _experiment(run: Side) -> dict[str, Any]:
     return {
         **own,
         "train": train_settings(experiment),
-        "split": asdict(experiment.split),
+        "split": split_settings(experiment),
         "seeds": seeds,
         "select": experiment.select._asdict(),
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore.evidence.sentences import counted, joined
+from anncore.evidence.units import agreeing
 from anncore.experiment.encodings import EncodedSet, encoded_sets
 
 MOST_COLUMNS = 60  # of one data set, in the table of a page; report.json has all
@@ -44,8 +45,9 @@ def encoding_sentence(done: Mapping[str, Any]) -> str:
         return f"{name}: {weights}"
     trained = counted(done["rows"]["train"], "training examples")
     columns = counted(len(done["encodings"]), "columns")
+    become = agreeing(len(done["encodings"]), "become")
     text = (
-        f"{name}: {columns} become {counted(done['inputs'], 'inputs')}. Medians, most frequent categories "
+        f"{name}: {columns} {become} {counted(done['inputs'], 'inputs')}. Medians, most frequent categories "
         f"and scales come from the {trained} alone; this is seed {done['seed']}, and every seed has its own. "
     )
     unseen = [column for column in done["encodings"] if column["unseen"]]
@@ -54,7 +56,7 @@ def encoding_sentence(done: Mapping[str, Any]) -> str:
         text += (
             f"Of {joined([column['column'] for column in unseen], most=8)}, categories without a training "
             f"example are 0 in every input; {counted(rows, 'held-out examples')} "
-            f"{'has' if rows == 1 else 'have'} one. "
+            f"{agreeing(rows, 'have')} one. "
         )
     return (text + (weights if done["weighted"] else "")).strip()
 
@@ -84,5 +86,6 @@ def encoding_rows(done: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def encoding_caption(done: Mapping[str, Any]) -> str:
     """Say what the table of a data set's columns shows."""
     more = len(done["encodings"]) - MOST_COLUMNS
-    rest = f" The other {more} columns stand in report.json." if more > 0 else ""
+    columns = counted(more, "columns")
+    rest = f" The other {columns} {agreeing(more, 'stand')} in report.json." if more > 0 else ""
     return f"Columns of {done['data_set']} and what became of them, with seed {done['seed']}.{rest}"

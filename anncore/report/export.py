@@ -21,7 +21,7 @@ from anncore.evidence.study import Study
 from anncore.evidence.success import successes
 from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
-from anncore.report.build import plain
+from anncore.report.json_values import plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
 from anncore.report.view import Table, table
 from anncore.report.write import figure_input, with_sections

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.evidence.factorial import Analysis, Cell, Factorial, Together, factorial
+from anncore.evidence.factorial import factorial
+from anncore.evidence.factorial_parts import Analysis, Cell, Factorial, Together
 from anncore.evidence.factorial_sentences import (
     best_sentence,
     combination,
@@ -330,7 +331,9 @@ def methods_text(content: Mapping[str, Any], unit: str) -> str:
     return (
         f"The {joined(names)} are analysed as a factorial, on each {one} with its seeds as blocks, and "
         f"over all {unit} with the {one} as the block. Marginal effects are averages over all other "
-        "factors; levels are compared as arms are, with one Holm correction for all factors, and inside "
+        "factors; by how much a level or a combination is better than the average one is a mean over the "
+        "blocks, with an interval that allows for skewness. Levels are compared as arms are, with one Holm "
+        "correction for all factors, and inside "
         "of each level of another factor with one for all of these. An interaction is tested on the "
         "residuals without block, row and column effects, by turning the signs of whole blocks, and the "
         "mean of the residuals along their direction, by the test that allows for skewness, must agree. "

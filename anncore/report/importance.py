@@ -8,7 +8,7 @@ from typing import Any
 from anncore.evidence.importance import Importance, Part, importances
 from anncore.evidence.sentences import counted, joined, percent
 from anncore.evidence.study import Study
-from anncore.evidence.units import singular
+from anncore.evidence.units import agreeing, singular
 
 HUTTER = (
     "Hutter, Hoos & Leyton-Brown (2014), An efficient approach for assessing hyperparameter importance, "
@@ -172,6 +172,6 @@ def importance_method(content: Mapping[str, Any]) -> str:
     replaced = sum(row["replaced"] for row in rows)
     if replaced:
         count = counted(replaced, "configurations")
-        verb = "counts" if replaced == 1 else "count"
+        verb = agreeing(replaced, "count")
         texts.append(f"{count} with a trial that did not finish {verb} as the worst that did.")
     return " ".join(texts)

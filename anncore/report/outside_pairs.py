@@ -9,6 +9,7 @@ import numpy as np
 
 from anncore.contract.errors import ReportError
 from anncore.evidence.sentences import counted, joined
+from anncore.evidence.units import agreeing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ def _with_all_problems(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         kind, name, _ = min(costs, key=lambda cost: cost[2])
         if kind == "problem":
             lacking = [str(arm) for arm in table.columns[lacks.loc[name].to_numpy()]]
-            lack = "lacks" if len(lacking) == 1 else "lack"
+            lack = agreeing(len(lacking), "lack")
             notes.append(f"Left out: the problem {name}, which {joined(lacking, most=5)} {lack}.")
         else:
             problems = [str(problem) for problem in table.index[lacks[name].to_numpy()]]
@@ -101,7 +102,7 @@ def _shared_seeds(rows: pd.DataFrame) -> tuple[dict[str, list[str]], list[str]]:
             where.append(str(problem))
     if not gone:
         return shared, []
-    are = "is" if lost == 1 else "are"
+    are = agreeing(lost, "are")
     note = (
         f"Left out: {counted(lost, 'rows')} of {len(rows)}, which {are} of {counted(gone, 'seeds')} that not "
         f"every arm has, on {joined(where, most=5)}; arms are compared on the seeds that all of them share."
@@ -122,8 +123,8 @@ def _nothing_shared(rows: pd.DataFrame) -> str:
     of_seed = f" with seed {seed}" if seed else ""
     return (
         f"arms are compared on equal seeds, and no seed is shared by all of them: {len(lacking)} of "
-        f"{len(every)} trials are missing, the first {arm} on {problem}{of_seed}; add the rows, with an "
-        "empty score where a trial failed."
+        f"{len(every)} trials {agreeing(len(lacking), 'are')} missing, the first {arm} on {problem}{of_seed};"
+        " add the rows, with an empty score where a trial failed."
     )
 
 

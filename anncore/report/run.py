@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.counts import agreeing, counted
 from anncore.contract.errors import ComponentError, ReportError, nearest, tells_users
 from anncore.contract.kinds import FigureInput
 from anncore.contract.shown import html_table
@@ -72,8 +73,9 @@ class Run(Results):
         """
         if not self.reportable:
             raise ReportError(
-                f"{self.experiment.name}: nothing to report yet: {len(self.trials)} trials have run, none of "
-                "the report; run the sweep again, which resumes."
+                f"{self.experiment.name}: nothing to report yet: {counted(len(self.trials), 'trials')} "
+                f"{agreeing(len(self.trials), 'have')} run, none of the report; run the sweep again, which "
+                "resumes."
             )
         remember(self, self.folder)
         return build_report(self, self._environment())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from anncore.contract.trial import Split
 from anncore.evidence.sentences import counted, joined
 
 
@@ -54,7 +56,26 @@ def span(numbers: Sequence[int], unit: str) -> str:
 
 def train_settings(experiment: Any) -> dict[str, Any]:
     """Return [train] as trials used it: a list of values for a key in which a suite's problems differ."""
-    tables = [train.to_json() for train in experiment.every_train]
+    return _together([train.to_json() for train in experiment.every_train])
+
+
+def split_settings(experiment: Any) -> dict[str, Any]:
+    """Return [split] as trials used it: a list of values for a key in which a suite's data sets differ."""
+    return _together([asdict(split) for split, _ in splits_used(experiment)])
+
+
+def splits_used(experiment: Any) -> list[tuple[Split, list[str]]]:
+    """Return every way in which data sets are divided, with their labels, the file's own way first."""
+    if experiment.suite is None or not experiment.splits:
+        return [(experiment.split, [])]
+    labels = list(dict.fromkeys(problem.parts["dataset"] for problem in experiment.suite.problems))
+    groups: dict[Split, list[str]] = {}
+    for label in sorted(labels, key=lambda label: experiment.split_of(label) != experiment.split):
+        groups.setdefault(experiment.split_of(label), []).append(label)
+    return list(groups.items())
+
+
+def _together(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key in dict.fromkeys(key for table in tables for key in table):
         values: list[Any] = []

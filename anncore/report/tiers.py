@@ -138,7 +138,9 @@ def _note(tiers: Tiers, study: Study) -> str:
     if tiers.tiers:
         parts += [f"No tier: {arm} ({reason})." for arm, reason in list(tiers.without.items())[:MOST_NAMED]]
         if len(tiers.without) > MOST_NAMED:
-            parts.append(f"No tier, as they lack trials: {len(tiers.without) - MOST_NAMED} more arms.")
+            parts.append(
+                f"No tier, as they lack trials: {counted(len(tiers.without) - MOST_NAMED, 'more arms')}."
+            )
     return " ".join(parts)
 
 

@@ -7,105 +7,39 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from anncore.contract.kinds.sections import PLACES
-from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report import costs, factorial, run_times, surely, words
+from anncore.report import factorial, surely, words
+from anncore.report.comparison_tables import claimed_by, comparison_tables
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.importance import importance_caption, importance_rows
+from anncore.report.page_parts import (
+    Cell as Cell,
+    Section as Section,
+    Table as Table,
+    figures_of,
+    lead_figure as lead_figure,
+    table as table,
+)
 from anncore.report.printable import printable, spelt
+from anncore.report.sections_of_record import (
+    diagnostics_section,
+    downloads_section,
+    methods_section,
+    provenance_section,
+)
+from anncore.report.sections_of_speed import speed_section
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
-from anncore.report.suites import suite_line
 from anncore.report.tiers import arms_table
 
-DOWNLOADS = (
-    ("report.md", "this report as Markdown"),
-    ("report.json", "everything in this report, for programs"),
-    ("trials.csv", "one row per trial"),
-    ("curves.csv.gz", "learning curves, long: key, step, metric, value"),
-    ("experiment.toml", "the experiment file as it was run"),
-    ("plan.json", "the plan, with what it takes to load it again"),
-    ("env.json", "the environment"),
-    ("figures/", "every figure as PNG and SVG"),
-)
-EXPORTS = (
-    "For a paper: annx export DIR --format latex, where DIR is the folder of this report, writes each of its "
-    "tables as a file for LaTeX, --figures paper each figure as SVG and PDF with its caption; --format csv "
-    "or parquet writes the trials and the leaderboard."
-)
-FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
-LEADS = ("differences", "interactions", "pairs_of_factors", "leaderboard")
-"""The figures that show the first sentence; the first one that is drawn stands below it."""
-MOST_UNFOLDED, UNFOLDED = (
-    12,
-    ("leaderboard", "failed-trials", "scores", ""),
-)  # rows, and tables that stay open
 MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
-MOST_FAILURES = 100
-MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_FACTORIALS = 6  # problems, each with tables of its own
 MOST_METRICS = 0  # beside the scores; more make a table too wide for a page
-NUMERIC = re.compile(
-    r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
-)
-
-
-class Cell(NamedTuple):
-    """One cell: its text, what to sort it by where the text would mislead, and whether it is the best."""
-
-    text: str
-    sort: float | None = None
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a caption; the first column names its rows. `name` is what its file is called.
-
-    A page shows the caption alone of one that is `folded`, until a reader opens it.
-    """
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    numeric: tuple[bool, ...] = ()
-    name: str = ""
-    detail: bool = False  # one of many alike
-
-    @property
-    def folded(self) -> bool:
-        """Whether it is long, and none that a reader must see: arms, failures and figures not drawn are."""
-        return self.detail or (len(self.rows) > MOST_UNFOLDED and self.name not in UNFOLDED)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled part of the report; `parts` are sections below it."""
-
-    id: str
-    title: str
-    paragraphs: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    figures: Sequence[Mapping[str, Any]] = ()
-    terms: Sequence[tuple[str, str]] = ()  # a titled paragraph each
-    items: Sequence[str] = ()
-    links: Sequence[tuple[str, str]] = ()
-    code: str = ""
-    parts: Sequence[Section] = field(default_factory=tuple)
-
-
-def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cell]], name: str = "") -> Table:
-    """Return a table whose columns of numbers are known as such."""
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    numeric = tuple(
-        i > 0 and bool(cells) and all(NUMERIC.match(row[i].text) for row in cells) for i in range(len(header))
-    )
-    return Table(caption, list(header), cells, numeric, name)
 
 
 def shown(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,17 +75,17 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
         _leaderboard(content),
         _per_data_set(content),
         _sensitivity(content),
-        _speed(content),
-        _diagnostics(content),
+        speed_section(content),
+        diagnostics_section(content),
     ]
     parts: list[Section | None] = []
     for place, own in zip(PLACES, ours, strict=True):
         parts += [own, *_from_plugins(content, place)]
     parts += [
         _encodings(content),
-        _methods(content),
-        _provenance(content),
-        _downloads(content),
+        methods_section(content),
+        provenance_section(content),
+        downloads_section(content),
     ]
     return [section for section in parts if section is not None]
 
@@ -186,21 +120,8 @@ def part_of(content: Mapping[str, Any]) -> str:
     counts = content["counts"]
     missing = {"tuning": counts["tune_not_run"], "report": counts["report_not_run"]}
     texts = [f"{count} {phase}" for phase, count in missing.items() if count]
-    trials = "trial" if sum(missing.values()) == 1 else "trials"
-    have = "has" if trials == "trial" else "have"
+    trials, have = ("trial", "has") if sum(missing.values()) == 1 else ("trials", "have")
     return f" Not complete: {' and '.join(texts)} {trials} {have} not run." if texts else ""
-
-
-def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
-    first = lead_figure(content)
-    return [figure for figure in content["figures"] if figure["section"] == section and figure is not first]
-
-
-def lead_figure(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the figure that shows the first sentence; None where none is drawn that does."""
-    leads = LEADS if content.get("success") is None else ("success_rates", *LEADS)
-    drawn = {figure["name"]: figure for figure in content["figures"]}
-    return next((drawn[name] for name in leads if name in drawn), None)
 
 
 def first_screen(content: Mapping[str, Any]) -> Section:
@@ -218,7 +139,7 @@ def first_screen(content: Mapping[str, Any]) -> Section:
 def _leaderboard(content: Mapping[str, Any]) -> Section | None:
     """Return every arm's scores by problem; None where the first screen and the boards have them all."""
     tables = [_matrix(content)] if len(content["problems"]) > 1 else []
-    figures = _figures(content, "leaderboard")
+    figures = figures_of(content, "leaderboard")
     if not tables and not figures:
         return None
     return Section("leaderboard", "Leaderboard", tables=tables, figures=figures)
@@ -242,7 +163,7 @@ def _success(content: Mapping[str, Any]) -> Section | None:
         "How often each arm succeeds",
         paragraphs=[success_sentence(success)],
         tables=tables,
-        figures=_figures(content, "success"),
+        figures=figures_of(content, "success"),
     )
 
 
@@ -296,7 +217,7 @@ def _factorial(content: Mapping[str, Any]) -> Section | None:
         factorial.section_title(factors),
         paragraphs=[*texts, *notes, *filter(None, [factors["shares_sentence"]])],
         tables=tables,
-        figures=_figures(content, "factorial"),
+        figures=figures_of(content, "factorial"),
     )
 
 
@@ -332,60 +253,21 @@ def _matrix(content: Mapping[str, Any]) -> Table:
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
     comparisons, often = content["comparisons"]["overall"], content["improvement"]
-    figures = _figures(content, "differences")
+    figures = figures_of(content, "differences")
     claim = content.get("claim") or {"comparisons": {}}
     if not comparisons and not figures and often is None and not claim["comparisons"]:
         return None
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
-    tables = _comparisons(caption, comparisons, ranked[0])
+    tables = comparison_tables(caption, comparisons, ranked[0])
     for problem, pairs in claim["comparisons"].items():
-        tables += _comparisons(
+        tables += comparison_tables(
             f"The claim's arms on {problem}, {claimed_by(claim, content)}.", pairs, ranked[0]
         )
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
-
-
-def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
-    """Say what the arms of a claim are compared by where the report's scores are not it."""
-    if claim["by"] == "steps":
-        return "by the steps to their target"
-    said = f"by {column_words(claim['by'], content['unit'])}, of which the better has more"
-    ratios = any(pair["scale"] == "log" for pairs in claim["comparisons"].values() for pair in pairs)
-    return f"{said}; the gain is how much lower that of the other is" if ratios else said
-
-
-def _comparisons(
-    caption: str, comparisons: Sequence[Mapping[str, Any]], best: str, name: str = "differences"
-) -> list[Table]:
-    """Return the comparisons as rows, without those that have no pair of trials, in a table if there are any.
-
-    Where there are very many, those of the best arm.
-    """
-    comparisons = [c for c in comparisons if c["n"]]
-    if not comparisons:
-        return []
-    if len(comparisons) > MOST_PAIRS:
-        caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
-        comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
-    gain = "gain, of the arms' range" if all(c["scale"] == "range" for c in comparisons) else "gain"
-    header = ["better so far", "against", "wins", gain, "95 % interval", "p (adjusted)", "verdict"]
-    rows = [
-        [
-            Cell(c["a"]),
-            Cell(c["b"]),
-            Cell(words.share(c["wins"], c["n"])),
-            Cell(words.effect(c), c["effect"]),
-            Cell(words.effect_interval(c), c["low"]),
-            Cell(words.probability(c), c["p"]),
-            Cell(words.verdict(c), best=c["verdict"] == "better"),
-        ]
-        for c in comparisons
-    ]
-    return [table(caption, header, rows, name)]
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -399,7 +281,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             once = "; intervals hold at every look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
-            tables += _comparisons(caption, comparisons, best)
+            tables += comparison_tables(caption, comparisons, best)
         rates = surely.rate_table(content, problem)
         tables += [table(*rates, "level-rates")] if rates is not None else []
         tables = [replace(one, detail=True) for one in tables] if many else tables
@@ -414,7 +296,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         )
     one = singular(content["unit"])
     title = f"{one.capitalize()} by {one}"
-    return Section("data-sets", title, figures=_figures(content, "data-sets"), parts=parts)
+    return Section("data-sets", title, figures=figures_of(content, "data-sets"), parts=parts)
 
 
 def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
@@ -469,76 +351,8 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     return [table(f"{caption}{sure}", [*header, *names], every, "scores")]
 
 
-def _speed(content: Mapping[str, Any]) -> Section | None:
-    figures, speed = _figures(content, "speed"), content["speed"]
-    said, tables = _run_times(content)
-    spent, prices = costs.cost_sentence(content), costs.cost_table(content)
-    said += [spent] if spent else []
-    priced = [table(*prices, "step-costs")] if prices is not None else []
-    if speed is None:
-        tables += priced
-        some = figures or said or tables
-        return Section("speed", "Speed", paragraphs=said, tables=tables, figures=figures) if some else None
-    if speed["scores"]:
-        caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
-        rows = [[row["arm"], *words.profile_cells(row)] for row in speed["scores"]]
-        tables.append(table(caption, ["arm", "score", "without one other"], rows, "profile-scores"))
-    what = metric_words(speed["metric"], content["unit"])
-    caption = (
-        f"Median time at which {what} first reaches a single target; “never” where half of the seeds or more "
-        "miss it. With restarts: the average where a trial that misses it is begun anew. "
-        + (
-            "Seconds: steps times what one costs the arm alone."
-            if speed["clock"] == "alone"
-            else "Seconds are a share of the time of all that trained in one stack, so they do not tell arms "
-            "apart."
-        )
-    )
-    header = [singular(content["unit"]), "arm", "target", "steps", "with restarts", "seconds", "reached"]
-    tables += [table(caption, header, _time_rows(content), "times-to-target"), *priced]
-    paragraphs = [*said, words.speed_sentence(content)]
-    return Section("speed", "Speed", paragraphs=paragraphs, tables=tables, figures=figures)
-
-
-def _run_times(content: Mapping[str, Any]) -> tuple[list[str], list[Table]]:
-    """Return what is said of many targets, with its tables; a report of an older annx says nothing."""
-    times = content.get("run_times")
-    if times is None:
-        return [], []
-    tables = []
-    for whole in (True, False):
-        header, rows = run_times.area_rows(content, whole)
-        if rows:
-            name = "speed" if whole else "speed-by-problem"
-            tables.append(table(run_times.area_caption(content, whole), header, rows, name))
-    for where, pairs in run_times.shown_pairs(times).items():
-        caption = run_times.pair_caption(where, pairs, content["unit"])
-        tables += _comparisons(caption, pairs, run_times.fastest(times, where), "speed-differences")
-    return [text for text in (times["headline"], run_times.ladder_sentence(content)) if text], tables
-
-
-def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
-    """Return the times to target, a row per problem and arm, the fastest arm first."""
-    speed = content["speed"]
-    target = {entry["problem"]: entry["target"] for entry in speed["targets"]}
-    places = {problem: i for i, problem in enumerate(content["problems"])}
-    rows = sorted(speed["times"], key=lambda row: (places[row["problem"]], words.finite(row["steps"])))
-    return [
-        [
-            Cell(row["problem"]),
-            Cell(row["arm"]),
-            Cell(words.plain_number(target[row["problem"]])),
-            Cell(words.steps(row), words.finite(row["steps"])),
-            Cell(run_times.single_target_steps(row), words.finite(row.get("restarts"))),
-            Cell(words.time_in_seconds(row), words.finite(row["seconds"])),
-            Cell(words.share(row["reached"], row["n"])),
-        ]
-        for row in rows
-    ]
-
-
 def _sensitivity(content: Mapping[str, Any]) -> Section | None:
-    figures = _figures(content, "sensitivity")
+    figures = figures_of(content, "sensitivity")
     if not any(content[name] for name in ("sensitivity", "budget", "selection")) and not figures:
         return None
     tables, said = [], []
@@ -579,90 +393,3 @@ def _with_gaps(choices: Table, content: Mapping[str, Any]) -> Table:
         cell = row[at]._replace(sort=None if math.isnan(gap) else gap)
         rows.append([*row[:at], cell, *row[at + 1 :]])
     return replace(choices, rows=rows)
-
-
-def _diagnostics(content: Mapping[str, Any]) -> Section:
-    counts = content["counts"]
-    statuses = ("ok", "diverged", "failed", "timeout", "crashed")
-    said = ", ".join(f"{counts[name]} {name}" for name in statuses if counts[name] or name == "ok")
-    phases = f"{counts['tune']} for tuning and {counts['report']} for the report"
-    waiting = {"for tuning": counts["tune_not_run"], "for the report": counts["report_not_run"]}
-    not_run = [f"{count} {phase}" for phase, count in waiting.items() if count]
-    left = f" Not run: {' and '.join(not_run)}." if not_run else ""
-    failed = content["failed_trials"]
-    tables = []
-    if failed:
-        shown = failed[:MOST_FAILURES]
-        caption = "Trials that are not ok" + (
-            f": the first {len(shown)} of {len(failed)}; trials.csv has all."
-            if len(shown) < len(failed)
-            else "."
-        )
-        header = [singular(content["unit"]), "arm", "configuration", "seed", "phase", "status", "reason"]
-        keys = ("problem", "arm", "config", "seed", "phase", "status", "error")
-        rows = [[Cell(str(row[key]) if row[key] != "" else "–") for key in keys] for row in shown]
-        tables.append(table(caption, header, rows, "failed-trials"))
-    if content["not_drawn"]:
-        rows = [
-            [Cell(row["name"]), Cell(row["question"]), Cell(row["reason"])] for row in content["not_drawn"]
-        ]
-        caption = "Figures with nothing to show here."
-        tables.append(table(caption, ["figure", "question", "why"], rows, "not-drawn"))
-    return Section(
-        "diagnostics",
-        "Diagnostics and failed trials",
-        paragraphs=[f"{counted(counts['trials'], 'trials')} ({phases}): {said}.{left}"],
-        tables=tables,
-        figures=_figures(content, "diagnostics"),
-    )
-
-
-def _methods(content: Mapping[str, Any]) -> Section:
-    return Section(
-        "methods",
-        "Methods",
-        terms=[(p["title"], p["text"]) for p in content["methods"]["paragraphs"]],
-        items=content["methods"]["references"],
-    )
-
-
-def _downloads(content: Mapping[str, Any]) -> Section:
-    if "judged" in content["provenance"]:
-        links = [link for link in DOWNLOADS if link[0] in FROM_ELSEWHERE]
-        return Section("downloads", "Downloads", links=links)
-    return Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS)
-
-
-def _provenance(content: Mapping[str, Any]) -> Section:
-    facts = words.lines_of(content["provenance"], skip=("experiment_text",))
-    if "judged" in content["provenance"]:
-        facts = [*words.lines_of(content["provenance"]["judged"]), ("generator", content["generator"])]
-    seeds = content["seeds"]
-    facts = [
-        ("seeds: tune", _runs(seeds["tune"])),
-        ("seeds: report", _runs(seeds["report"])),
-        *_rules(content),
-        ("suite", suite_line(content.get("suite"))),
-        *facts,
-    ]
-    rows = [[Cell(name), Cell(text)] for name, text in facts if text]
-    return Section(
-        "provenance",
-        "Provenance",
-        tables=[table("What these numbers came from.", ["fact", "value"], rows, "provenance")],
-        code=content["provenance"]["experiment_text"],
-    )
-
-
-def _rules(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the components that drew, chose and stopped; a report of an older annx names none."""
-    titles = {"sampler": "search method", "selector": "selection rule", "stopper": "stopping rule"}
-    rules = content.get("rules", {})
-    return [(title, words.named(rules[kind])) for kind, title in titles.items() if rules.get(kind)]
-
-
-def _runs(seeds: Sequence[int]) -> str:
-    """Write consecutive seeds as a range: "100-109"."""
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
-        return f"{seeds[0]} to {seeds[-1]} ({len(seeds)})"
-    return ", ".join(map(str, seeds))

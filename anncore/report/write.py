@@ -20,10 +20,11 @@ from anncore.contract.registry import Registered
 from anncore.engine.decision_maps import DecisionMap
 from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
-from anncore.report.build import build_report, plain
+from anncore.report.build import build_report
 from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import PHONE, Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
+from anncore.report.json_values import plain
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
 from anncore.report.refresh import UNDRAWN

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
+from anncore.contract.counts import counted
 from anncore.contract.engine_version import engine_version, environment_digest
 from anncore.contract.errors import AnnxError, StoreError
 from anncore.contract.registry import Registry
@@ -158,7 +159,7 @@ def write_arm(protocol: Protocol, label: str, group: Group, results: Results) ->
     trials = results.trials[(results.trials["arm"] == label) & (results.trials["phase"] == "report")]
     unfinished = trials[trials["status"].isin(["missing", "not run", "timeout", "crashed", "failed"])]
     if trials.empty or len(unfinished):
-        lost = f"{len(unfinished)} of its {len(trials)} report trials ended without numbers"
+        lost = f"{len(unfinished)} of its {counted(len(trials), 'report trials')} ended without numbers"
         words = lost if len(trials) else "no configuration of it could be chosen"
         raise StoreError(f"{label} gets no file in {protocol.kind}/{protocol.suite}: {words}.")
     texts = {environment_digest(text): text for text in results.environments}

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
 
+from anncore.contract.counts import agreeing
+
 if TYPE_CHECKING:  # the command line imports this before it knows whether it needs NumPy
     from anncore.contract.events import Event, Progressed
 
@@ -77,7 +79,7 @@ def tables(trials: int) -> str:
 
 def staff(workers: int, lost: int, rate: float | None = None) -> str:
     """Return who works: "3, 1 was lost, 12 trials per second"."""
-    gone = f", {lost} {'was' if lost == 1 else 'were'} lost" if lost else ""
+    gone = f", {lost} {agreeing(lost, 'were')} lost" if lost else ""
     return f"{workers}{gone}" + ("" if rate is None else f", {rate:.3g} trials per second")
 
 

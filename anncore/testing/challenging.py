@@ -17,11 +17,21 @@ from anncore.contract.registry import Registered, Registry
 from anncore.contract.shown import Shown
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import counted
-from anncore.experiment.challengers import COMPARABLE, RATES, Entered, arm_table, enter, protocol
+from anncore.experiment.challengers import (
+    COMPARABLE,
+    RATES,
+    Entered,
+    arm_table,
+    enter,
+    protocol,
+    task_compared,
+    tasks_of,
+)
+from anncore.experiment.protocols import Protocol
 from anncore.experiment.read import load_experiment
 from anncore.report.challenge import Challenge, card, finished_of, render_page, write_card
 from anncore.report.run import Run
-from anncore.running.field import Field, field_folder, read_field
+from anncore.running.field import Field, field_folder, protocols, read_field
 from anncore.testing.before_sweep import sweep
 
 
@@ -86,7 +96,8 @@ def challenge(
     """Place a component among those of its kind on a suite of problems, and write its card.
 
     newcomer: a component's name, the path of a Python file that brings one, or a class such as was defined in
-    a notebook's cell. suite: by default annx's own for comparisons. against: the names of the others; by
+    a notebook's cell. suite: by default annx's own for comparisons; for losses also a part of the field,
+    such as "core_regression". against: the names of the others; by
     default those of the field, or annx's own where there is none. field: the folder of finished trials; by
     default reports/field, or the field beside annx. kind: where several kinds share the name. components,
     plugins: classes and files of others that are named. out: the run folder, by default
@@ -123,9 +134,13 @@ def unplaced(results: Results, newcomer: str) -> str:
         return f"{newcomer} has no place yet: its trials have not all run; the same command resumes."
     statuses = results.trials.loc[results.trials["arm"] == newcomer, "status"]
     diverged = int((statuses == "diverged").sum())
+    if len(statuses) == 1:
+        none = f"its only tuning trial {'diverged' if diverged else 'did not end well'}"
+    else:
+        none = f"none of its {counted(len(statuses), 'tuning trials')} ended well ({diverged} diverged)"
     return (
-        f"{newcomer} has no place: none of its {counted(len(statuses), 'tuning trials')} ended well "
-        f"({diverged} diverged), so there is nothing to score and no card. 'annx check' tries the component."
+        f"{newcomer} has no place: {none}, so there is nothing to score and no card. 'annx check' tries the "
+        "component."
     )
 
 
@@ -137,13 +152,14 @@ def prepare(asked: Asked) -> Prepared:
     registry = _registry(asked)
     newcomer = _newcomer(registry, asked)
     label = shown_name(registry, newcomer)
-    suite = registry.default("suite") if asked.suite is None else registry.get("suite", asked.suite)
-    field = _field(asked.field, newcomer.kind, suite.name)
+    field = _field(asked, newcomer, registry)
     known = finished_of(field, registry, newcomer.full_name)
     if field is not None:
-        terms, rates = field.protocol.document, field.protocol.rates
+        terms, rates, place = field.protocol.document, field.protocol.rates, field.protocol.suite
     else:
+        suite = registry.default("suite") if asked.suite is None else registry.get("suite", asked.suite)
         terms, rates = protocol(newcomer.kind, asked.suite or suite.name, registry), RATES
+        place = suite.name
     others = _others(registry, newcomer, asked.against, finished=bool(known.arms))
     named = {shown_name(registry, one): one for one in others}
     trained = {shown: one for shown, one in named.items() if one.full_name not in known.arms}
@@ -164,11 +180,12 @@ def prepare(asked: Asked) -> Prepared:
         newcomer.kind,
         finished,
         {**entered.left_out, **lacking},
-        entered.skipped,
+        {**_elsewhere(entered.experiment, field), **entered.skipped},
         known.origin if len(finished) else "",
         _namesake(registry, newcomer),
+        "" if field is None or place == field.protocol.suite_name else place,
     )
-    return Prepared(f"challenge_{newcomer.kind}_{suite.name}", newcomer, entered, challenge)
+    return Prepared(f"challenge_{newcomer.kind}_{place}", newcomer, entered, challenge)
 
 
 def _registry(asked: Asked) -> Registry:
@@ -192,16 +209,46 @@ def _namesake(registry: Registry, newcomer: Registered) -> str:
     )
 
 
-def _field(given: str | os.PathLike[str] | None, kind: str, suite: str) -> Field | None:
-    """Return the field of a kind on a suite; None where there is none, unless its folder is named."""
+def _field(asked: Asked, newcomer: Registered, registry: Registry) -> Field | None:
+    """Return the field of a kind on a suite; None where there is none, unless its folder is named.
+
+    A suite may be in parts, each with a protocol of its own, as it is for losses: then it is the part on
+    which the newcomer is compared, or the one that is named in the suite's place.
+    """
+    name = asked.suite if asked.suite is not None else registry.default("suite").name
     try:
-        folder = field_folder(given)
+        folder = field_folder(asked.field)
     except StoreError:
-        if given is not None:
+        if asked.field is not None:
             raise
         return None
-    there = (folder / kind / f"{suite}.toml").is_file()
-    return read_field(folder, kind, suite) if there or given is not None else None
+    parts = protocols(folder, newcomer.kind)
+    if not any(one.suite == name for one in parts):
+        suite = registry.get("suite", name)
+        of_suite = [one for one in parts if one.suite_name in (suite.name, suite.full_name)]
+        if not of_suite and asked.field is None:
+            return None
+        name = _part(of_suite, newcomer, registry) if of_suite else suite.name
+    return read_field(folder, newcomer.kind, name)
+
+
+def _part(parts: Sequence[Protocol], newcomer: Registered, registry: Registry) -> str:
+    """Return the name of the protocol on whose problems a newcomer is compared, of several on one suite."""
+    if newcomer.kind != "loss":
+        return parts[0].suite
+    arm = {newcomer.name: newcomer}
+    of_part = {one.suite: tasks_of(one.experiment(arm, registry)) for one in parts}
+    task = task_compared(newcomer, {name: task for tasks in of_part.values() for name, task in tasks.items()})
+    return max(of_part, key=lambda name: list(of_part[name].values()).count(str(task)))
+
+
+def _elsewhere(experiment: Any, field: Field | None) -> dict[str, str]:
+    """Return the problems of the suite that a field's protocol leaves out, with the reason."""
+    if field is None or field.protocol.suite == field.protocol.suite_name:
+        return {}
+    there = field.protocol.problems
+    words = f"{field.protocol.kind}/{field.protocol.path.name} leaves it out."
+    return {one.name: words for one in experiment.suite.every if there and one.name not in there}
 
 
 def _is_file(target: str | type[Any]) -> bool:

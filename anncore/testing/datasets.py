@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.counts import agreeing, counted
 from anncore.contract.errors import DataError
 from anncore.contract.kinds import REAL_TASKS, TASKS, Array, Data
 from anncore.contract.trial import Split
@@ -123,7 +124,8 @@ def splits(subject: Subject) -> int:
             raise AssertionError(f"{variant.label}: {error}") from None
         every = np.concatenate([rows.train, rows.valid, rows.test])
         must(len(np.unique(every)) == len(every), f"{variant.label}: a row is in two splits")
-        must(len(every) == len(data.x), f"{variant.label}: {len(data.x) - len(every)} rows are in no split")
+        lost = len(data.x) - len(every)
+        must(not lost, f"{variant.label}: {counted(lost, 'rows')} {agreeing(lost, 'are')} in no split")
         if labels is not None:
             unseen = sorted(set(labels.tolist()) - set(labels[rows.train].tolist()))
             must(not unseen, f"{variant.label}: training has no example of class {unseen[:1]}")

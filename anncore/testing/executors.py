@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from anncore.contract.counts import agreeing, counted
 from anncore.contract.errors import RAISED_BY_PLUGINS, AnnxError
 from anncore.testing.kit import Kit, Named, Subject, must
 
@@ -90,7 +91,7 @@ def results(subject: Subject) -> int:
             where = f"{variant.label}, {jobs} jobs"
             _must_be_right(pairs, where)
             lost = sorted(set(range(TASKS)) - {task.number for task, _ in pairs})
-            must(not lost, f"{where}: {len(lost)} of {TASKS} tasks never come back")
+            must(not lost, f"{where}: {len(lost)} of {TASKS} tasks never {agreeing(len(lost), 'come')} back")
             count += len(pairs)
     return count
 
@@ -109,7 +110,8 @@ def stops(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         pairs = list(_run(subject.build(variant), range(TASKS), 2, stop=lambda: True))
-        must(not pairs, f"{variant.label}: {len(pairs)} tasks are done though stop() is true from the start")
+        early = f"{counted(len(pairs), 'tasks')} {agreeing(len(pairs), 'are')} done"
+        must(not pairs, f"{variant.label}: {early} though stop() is true from the start")
         done = _until_the_first(subject.build(variant))
         _must_be_right(done, variant.label)
         must(done, f"{variant.label}: nothing is done though stop() is false at the start")
@@ -140,7 +142,8 @@ def raises(subject: Subject) -> int:
             text = f"{type(error).__name__}: {error}"
             raise AssertionError(f"{variant.label}: the work's Refusal arrives as {text}") from error
         else:
-            raise AssertionError(f"{variant.label}: the work raises, and {len(pairs)} results come back")
+            back = f"{counted(len(pairs), 'results')} {agreeing(len(pairs), 'come')} back"
+            raise AssertionError(f"{variant.label}: the work raises, and {back}")
     return len(variants)
 
 

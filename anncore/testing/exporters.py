@@ -34,7 +34,7 @@ def _input(made: figure_data.Made) -> ExportInput:
     """Return a made-up sweep as an exporter gets it, with a row per arm and problem in the leaderboard."""
     import pandas as pd
 
-    from anncore.report.build import plain
+    from anncore.report.json_values import plain
 
     data = figure_data.copied(made.data)
     trials = data.trials.drop(columns="label")

@@ -387,24 +387,48 @@ def test_suites_are_listed(place: Path) -> None:
     assert (wrong.exit_code, "Did you mean 'tiny'?" in wrong.stderr) == (2, True)
 
 
-def test_losses_meet_on_the_task_that_most_problems_have(place: Path) -> None:
-    shown = annx(
-        place,
-        "mse",
-        "--suite",
-        "tiny",
-        "--against",
-        "huber",
-        "--plugin",
-        place / "mine.py",
-        "--executor",
-        "serial",
-        "--out",
-        place / "losses",
-        "--json",
-    )
-    content = json.loads(shown.stdout)["card"]
+TASKS = {"binary": [f"moons{i}" for i in range(1, 7)], "regression": ["sine"]}
+OTHER_TASK = "it is a {} task, and losses are compared on one task, here {}."
+
+
+def loss_card(place: Path, name: str, *how: str) -> Any:
+    """Return the card of a loss on the suite tiny."""
+    run = ("--plugin", place / "mine.py", "--executor", "serial", "--out", place / f"loss_{name}", "--json")
+    suite = () if "--suite" in how else ("--suite", "tiny")
+    return json.loads(annx(place, name, *suite, *how, *run).stdout)["card"]
+
+
+def test_a_loss_meets_others_on_its_natural_task_else_on_that_of_most_problems(place: Path) -> None:
+    content = loss_card(place, "huber", "--against", "mse")
     assert content["data_sets"] == 6
-    assert content["skipped"] == {
-        "sine": "it is a regression task, and losses are compared on one task, here binary."
-    }
+    assert content["skipped"] == {"sine": OTHER_TASK.format("regression", "binary")}
+    content = loss_card(place, "mse", "--against", "huber")
+    assert content["data_sets"] == 1
+    assert content["skipped"] == dict.fromkeys(TASKS["binary"], OTHER_TASK.format("binary", "regression"))
+
+
+def test_a_loss_meets_the_finished_losses_of_its_task(place: Path, tmp_path: Path) -> None:
+    field = tmp_path / "field"
+    (field / "loss").mkdir(parents=True)
+    for task, problems in TASKS.items():
+        (field / "loss" / f"tiny_{task}.toml").write_text(
+            f"vary = ['loss']\nsuite = {{ name = 'tiny', only = {problems} }}\n"
+            "seeds = { tune = [0], report = { start = 100, num = 2 } }\n"
+            "optimizer.sgd.lr = { log = [0.01, 0.1], num = 2 }\n"
+        )
+    mine = ("--plugin", place / "mine.py", "--executor", "serial", "--work", tmp_path / "runs")
+    written = annx(place, "huber", "mae", "--folder", field, *mine, verb="field")
+    assert "Wrote 4 arms" in written.stdout
+    shown = {name: loss_card(place, name, "--field", str(field)) for name in ("mse", "log_cosh")}
+    named = loss_card(place, "mse", "--field", str(field), "--suite", "tiny_binary")
+    assert [row["arm"] for row in sorted(shown["mse"]["arms"], key=lambda row: row["arm"])] == [
+        "huber",
+        "mae",
+        "mse",
+    ]
+    for content, task in ((shown["mse"], "regression"), (shown["log_cosh"], "binary"), (named, "binary")):
+        assert [row["problem"] for row in content["problems"]] == TASKS[task]
+        assert f"on tiny (tiny_{task})" in content["sentence"]
+        left_out = TASKS["binary" if task == "regression" else "regression"]
+        assert content["skipped"] == dict.fromkeys(left_out, f"loss/tiny_{task}.toml leaves it out.")
+        assert content["origin"].startswith("Trials of others come from the field")

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from anncore.evidence import always_valid, arms, planning, signed_rank, stats
-from anncore.report import methods
+from anncore.report import methods_claims
 
 PAIRS = signed_rank.EXACT_PAIRS + 1
 RNG = np.random.default_rng(1)
@@ -194,4 +194,4 @@ def test_the_methods_say_where_the_test_is_an_approximation_and_how_good(seeds: 
     }
     exact = "The unit is the seed. Exact Wilcoxon signed-rank test on the paired differences"
     near = "Wilcoxon signed-rank test (saddlepoint approximation, within 0.3% of the exact p) on the paired"
-    assert (exact if seeds == 300 else near) in methods._within(content)
+    assert (exact if seeds == 300 else near) in methods_claims.within_text(content)

@@ -180,7 +180,7 @@ def test_a_number_that_is_none_is_unknown() -> None:
     rates = {rate.arm: rate for rate in result.rates["xor"]}
     assert (rates["tanh"].n, rates["tanh"].note) == (19, "1 undefined")
     assert {pair.reason for pair in result.pairs["xor"] if "tanh" in (pair.a, pair.b)} == {
-        "1 of 20 pairs lack an outcome"
+        "1 of 20 pairs lacks an outcome"
     }
 
 

@@ -16,9 +16,12 @@ from anncore import Problem, Suite
 from anncore.contract.errors import AnnxError, ExperimentErrors
 from anncore.contract.handed_over import with_components
 from anncore.contract.loading import load_registry
+from anncore.contract.trial import Split
 from anncore.experiment.model import Experiment
 from anncore.experiment.plan import make_plan
-from anncore.experiment.problem_lists import ProblemList, problem_list
+from anncore.experiment.problem_lists import ProblemList, problem_list, wrong_with
+from anncore.report.methods_training import training_text
+from anncore.report.suites import split_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "suites.json"
 SHIPPED = load_registry().of_kind("suite")
@@ -71,7 +74,34 @@ class Slopes(Suite):
         return [Problem(label, "bowls", {"objective": label}, {"steps": 5}) for label in ("sphere", "ravine")]
 
 
-REGISTRY = with_components(load_registry(), [Tiny, Slopes])
+@dataclass(frozen=True)
+class Raw(Suite):
+    """Data of which one set is not standardised, with an initializer and a loss of the suite's own.
+
+    For tests.
+    """
+
+    name: ClassVar[str] = "raw"
+    version: ClassVar[int] = 1
+
+    def sections(self) -> dict[str, dict[str, dict[str, object]]]:
+        return {
+            "dataset": {"moons": {"use": "two_moons", "n": 40}, "sine": {"n": 40}},
+            "network": {"small": {"use": "mlp", "hidden": [3]}},
+            "loss": {"auto": {}},
+            "initializer": {"zeros": {}},
+        }
+
+    def problems(self) -> Sequence[Problem]:
+        parts = {"network": "small", "loss": "auto", "initializer": "zeros"}
+        own = {"standardize": False, "valid": 0.3}
+        return [
+            Problem("moons", "classes", {"dataset": "moons", **parts}, {"epochs": 2}, own),
+            Problem("sine", "curves", {"dataset": "sine", **parts}, {"steps": 3}),
+        ]
+
+
+REGISTRY = with_components(load_registry(), [Tiny, Slopes, Raw])
 ARMS: dict[str, Any] = {
     "optimizer": {"sgd": {"lr": [0.1, 0.2]}, "adam": {}},
     "seeds": {"tune": [0], "report": [1, 2]},
@@ -115,6 +145,67 @@ def test_trials_of_a_suite_have_the_keys_of_those_written_by_hand() -> None:
     assert keys(read({"suite": "tiny"})) == set().union(*by_hand.values())
     one = {"suite": {"name": "tiny", "only": ["moons wide"]}}
     assert keys(read(one)) == by_hand["moons wide"]
+
+
+def test_a_suite_says_how_its_data_are_divided_and_names_parts_of_any_kind() -> None:
+    common = {**ARMS, "network": {"mlp": {"hidden": [3]}}, "initializer": {"zeros": {}}}
+    moons: dict[str, Any] = {"dataset": {"two_moons": {"n": 40}}, "train": {"epochs": 2}}
+    moons["split"] = {"standardize": False, "valid": 0.3}
+    sine = {"dataset": {"sine": {"n": 40}}, "train": {"steps": 3}}
+    by_hand = [keys(anncore.load_experiment({**common, **document})) for document in (moons, sine)]
+    assert keys(read({"suite": "raw"})) == set().union(*by_hand)
+    experiment = read({"suite": "raw", "split": {"test": 0.1, "valid": 0.2}})
+    assert experiment.split_of("moons") == Split(valid=0.2, test=0.1, standardize=False)
+    assert experiment.split_of("sine") == experiment.split_of(None) == Split(valid=0.2, test=0.1)
+    shares = {"valid": 0.2, "test": 0.1, "stratify": True}
+    assert split_settings(experiment) == {**shares, "standardize": [True, False]}
+    sizes = {label: shapes.n_valid for label, shapes in make_plan(read({"suite": "raw"})).rows.items()}
+    assert sizes == {"moons": 12, "sine": 8}
+
+
+def test_the_methods_say_which_data_are_divided_otherwise() -> None:
+    told = training_text(make_plan(read({"suite": "raw"})).experiment)
+    assert "20 % of the examples are held out for validation and 20 % for the test, at random by seed" in told
+    assert (
+        " Inputs (and regression targets) are standardised on the training split. The examples of moons are "
+        "divided otherwise: 30 % of the examples are held out for validation and 20 % for the test, "
+        "stratified by class where there are classes. Inputs (and regression targets) are taken as they are. "
+        "All arms"
+    ) in told
+    one = training_text(make_plan(read({"suite": {"name": "raw", "only": ["moons"]}})).experiment)
+    assert ("otherwise" in one, "30 % of the examples" in one, "standardised" in one) == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "words"),
+    [
+        ("xor", {"share": 0.1}, "problem 'xor' sets 'share' of [split]; it may set valid, test, stratify"),
+        ("moons", {"valid": 0.1}, "problems 'moons' and 'moons wide' divide [dataset.moons] in two ways"),
+        ("xor", {"valid": 2}, "problem 'xor': [split] valid must be"),
+    ],
+)
+def test_a_split_that_is_none_is_one_line(name: str, split: dict[str, Any], words: str) -> None:
+    @dataclass(frozen=True)
+    class Divided(Tiny):
+        """Divided."""
+
+        name: ClassVar[str] = "divided"
+
+        def problems(self) -> Sequence[Problem]:
+            every = Tiny.problems(self)
+            return [one._replace(split=split) if one.name == name_of_it else one for one in every]
+
+    name_of_it = name
+    with pytest.raises(AnnxError) as raised:
+        anncore.load_experiment({**ARMS, "suite": "divided"}, components=[Divided])
+    assert words in str(raised.value)
+
+
+def test_a_function_has_no_data_to_divide() -> None:
+    problems = [Problem("sphere", "bowls", {"objective": "sphere"}, {}, {"valid": 0.1})]
+    assert wrong_with({"objective": {"sphere": {}}}, problems) == (
+        "problem 'sphere' sets a split, and a function has no data to divide"
+    )
 
 
 def test_problems_have_the_suites_names_and_variants_of_one_data_set_are_no_two() -> None:

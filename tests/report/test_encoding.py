@@ -13,7 +13,7 @@ from anncore.cli.group import cli
 from anncore.experiment.encodings import encoded_sets, encoding_line
 from anncore.experiment.plan import make_plan
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence, encodings_content
-from anncore.report.methods import _training
+from anncore.report.methods_training import training_text
 
 CITIES = ("oslo", "NA", "a|<b>")
 ROWS = "".join(
@@ -68,7 +68,7 @@ def test_the_plan_and_the_report_say_what_was_done(file: Path) -> None:
     assert age[4].startswith("the median, ")
     assert city[:3] == ["city", "3 categories", "3"]
     assert encoding_caption(content) == "Columns of people and what became of them, with seed 3."
-    assert "Of people all rows of a group are in one split." in _training(experiment)
+    assert "Of people all rows of a group are in one split." in training_text(experiment)
 
 
 def test_a_file_that_is_gone_is_said(file: Path) -> None:

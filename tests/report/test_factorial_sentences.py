@@ -15,7 +15,7 @@ from report_schema import complaints
 from results_factory import asked, make_results
 
 from anncore.evidence import factorial_sentences
-from anncore.evidence.factorial import Analysis, Marginal, Row, Together
+from anncore.evidence.factorial_parts import Analysis, Marginal, Row, Together
 from anncore.evidence.factorial_sentences import leaders, marginal_sentence, shares_sentence, trend_sentence
 from anncore.evidence.factors import Factor, Grid
 from anncore.evidence.interaction import Interaction

@@ -32,7 +32,7 @@ from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.study import Study
 from anncore.evidence.verdicts import Comparison, compare
 from anncore.experiment.model import Chosen, Rounds, SearchSettings, Select, Widening
-from anncore.report import methods, reach, success, words
+from anncore.report import methods, methods_claims, methods_training, reach, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
 from anncore.report.terminal import summary
@@ -47,6 +47,8 @@ WRITERS = [
     units,
     words,
     methods,
+    methods_claims,
+    methods_training,
     reach,
     success_sentences,
     success,
@@ -652,8 +654,12 @@ def _answers(claims: list[Comparison]) -> Iterator[str]:
 
 def _methods_of_tables_suites_and_judged_scores() -> None:
     tables = {"a": {"split_column": "part"}, "b": {"group": "home"}, "use": "csv"}
-    own = methods._own_splits(SimpleNamespace(document={"dataset": tables}))
-    held = [methods._held_out(Split(valid=valid, test=test)) for valid, test in ((0.0, 0.2), (0.2, 0.0))]
+    own = methods_training.own_splits(SimpleNamespace(document={"dataset": tables}))
+    held = [
+        methods_training.held_out(Split(valid=valid, test=test)) for valid, test in ((0.0, 0.2), (0.2, 0.0))
+    ]
+    raw = Split(standardize=False)
+    apart = methods_training.divided_otherwise([(raw, ["xor"]), (Split(valid=0.1), ["iris", "wine"])], False)
     results = make_results()
     content = build_report(results, {})
     used = {"name": "core", "version": 2, "package": "annx", "release": "0.1.0", "digest": "0" * 16}
@@ -667,14 +673,14 @@ def _methods_of_tables_suites_and_judged_scores() -> None:
     judged = {**content, "leaderboard": boards, "provenance": {"judged": {"notes": []}}}
     origin = [text for _, text in methods._origin(judged)]
     assert "3 to 4 seeds" in origin[0]
-    assert [faults(f"{text.strip().rstrip('.')}.") for text in (own, *held, *origin)] == [[]] * 4
+    assert [faults(f"{text.strip().rstrip('.')}.") for text in (own, *held, apart, *origin)] == [[]] * 5
 
 
 def values() -> None:
     """Look at what only other callers ask for."""
     assert repr(pair()).startswith("<Comparison of x and y")
     assert "all seeds" in repr(pair(where="", p=None))
-    many = methods._signed_rank_test(10**6)
+    many = methods_claims.signed_rank_test(10**6)
     assert faults(f"{many}.") == []
     assert (sentences.percent(math.nan), sentences.pair_percent(math.nan)) == ("–", "–")
     # exp(800) = 10^(800 / ln 10) = 10^347.4356 = 2.7e347, beyond the largest float

@@ -273,7 +273,7 @@ LR = Range(("lr",), Search("log", (1e-4, 1e-1)), False)
         (np.ones((3, 1)), "must yield numbers in [0, 1), got others"),
         (np.full((3, 1), np.nan), "must yield numbers in [0, 1), got others"),
         (np.zeros((3, 2)), "must yield arrays (n, 1), got one of (3, 2)"),
-        (np.zeros((3, 1)), "gives 1 different configurations in 64 batches, where 3 are asked for"),
+        (np.zeros((3, 1)), "gives 1 different configuration in 64 batches, where 3 are asked for"),
     ],
 )
 def test_a_sampler_that_gives_no_points_is_named(batch: Any, says: str) -> None:

@@ -14,9 +14,11 @@ from shipped import REGISTRY
 
 from anncore import StoreError
 from anncore.cli.group import cli
+from anncore.evidence.field_board import Board, board_of
 from anncore.experiment.challengers import RATES, RATES_BESIDE, arm_table, protocol
 from anncore.experiment.protocols import arms_of, grouped, read_protocol
-from anncore.report.field_pages import no_place, write_pages
+from anncore.report.atlas_page import atlas_page, atlases
+from anncore.report.field_pages import board_sentence, field_study, no_place, write_pages
 from anncore.running.field import KEY_DIGITS, field_folder, protocols, read_arm, read_field, write_arm
 from anncore.running.sweep import sweep
 from anncore.running.verify_folder import verify_folder
@@ -109,6 +111,38 @@ def test_a_trial_that_is_another_one_here_is_named_unless_its_numbers_are_the_sa
     assert why == "its description is not what it was: the component or the suite has changed"
 
 
+TRAPS = """
+vary = ["optimizer"]
+suite = "pathologies_of_data"
+train = { steps = 3, eval_every = 3 }
+seeds = { tune = [0], report = { start = 100, num = 3 } }
+field.lr = { log = [1e-2, 1e0], num = 2 }
+report.success = { metric = "test_loss", at_most = { wilson = 10.0, wilson_rare = 1e-9 } }
+"""
+
+
+def test_the_atlas_holds_the_pathologies_of_all_protocols(field: Path) -> None:
+    path = field / "optimizer" / "data.toml"
+    path.write_text(TRAPS)
+    one = read_protocol(path)
+    (group,), _ = grouped(one, arms_of("optimizer", REGISTRY, ("adam", "sgd")), REGISTRY)
+    run = sweep(one.experiment(group.arms, REGISTRY), out=field.parent / "data", executor="serial")
+    for label in group.arms:
+        write_arm(one, label, group, run)
+    both = atlases([read_field(field, "optimizer", name) for name in ("data", "hard")], REGISTRY)
+    assert both is not None
+    assert both.plain is None
+    assert both.tuned.problems == ("saddle", "plain", "heavy_tails", "wilson", "wilson_rare")
+    outcomes = {
+        arm: [both.tuned.cells[arm, name].outcome for name in ("wilson", "wilson_rare")]
+        for arm in both.tuned.arms
+    }
+    assert outcomes == {"adam": ["passes", "fails"], "sgd": ["passes", "fails"], "lbfgs": ["none", "none"]}
+    notes = " ".join(atlas_page(both, REGISTRY).notes)
+    assert "On wilson and wilson_rare a network is trained on data, and the value is its loss" in notes
+    assert "because they need exact gradients or cannot be trained there: lbfgs." in notes
+
+
 def changed_row(field: Path, arm: str, change: Any) -> None:
     """Change the first row of an arm's file."""
     file = field / "optimizer" / "hard" / f"{arm}.csv.gz"
@@ -166,7 +200,8 @@ def test_an_arm_of_other_code_suite_or_protocol_is_stale(field: Path) -> None:
     [
         ("vary = ['activation']\n", "must have vary = ['optimizer']"),
         (PROTOCOL + "[optimizer.sgd]\n", "[optimizer] must be absent"),
-        (PROTOCOL.replace("field.lr", "field.rate"), "[field] holds lr alone"),
+        (PROTOCOL.replace("field.lr", "field.rate"), "[field] holds lr and reference alone"),
+        (PROTOCOL + "field.reference = 3\n", "[field] reference must be an arm, got 3"),
         ("vary = [", "is no protocol of a field"),
     ],
 )
@@ -201,6 +236,71 @@ def test_losses_are_compared_task_by_task_by_one_metric_on_all_problems_of_core(
         assert experiment.select_metric == f"valid_{metrics[task]}"
         kept += [problem.name for problem in experiment.suite.problems]
     assert sorted(kept) == sorted(problem.name for problem in REGISTRY.get("suite", "core").cls().problems())
+
+
+def test_whom_arms_are_compared_with_changes_no_trial(tmp_path: Path) -> None:
+    path = tmp_path / "optimizer" / "hard.toml"
+    path.parent.mkdir()
+    digests = []
+    for text in (PROTOCOL, PROTOCOL + "field.reference = 'sgd'\n"):
+        path.write_text(text)
+        digests.append(read_protocol(path).digest)
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("task", "units", "pairs", "needed", "reference"),
+    [  # the least n with 2^(1 - n) <= 0.05 / pairs; 16 losses make 120 pairs, which need 13, and 18 make 153
+        ("binary", 11, 15, 10, "binary_cross_entropy"),
+        ("multiclass", 7, 17, 10, "categorical_cross_entropy"),
+        ("regression", 13, 66, 12, None),  # 12 losses
+    ],
+)
+def test_losses_are_compared_with_the_usual_one_where_data_sets_are_too_few_for_all_pairs(
+    task: str, units: int, pairs: int, needed: int, reference: str | None
+) -> None:
+    field = read_field(SHIPPED, "loss", f"core_{task}")
+    board = board_of(field_study(field, REGISTRY), field.protocol.reference)
+    assert (board.units, board.pairs, board.needed, board.reference) == (units, pairs, needed, reference)
+    assert board.too_few == (units < needed)
+    page = (SHIPPED / f"loss_core_{task}.md").read_text(encoding="utf-8")
+    assert ("too few to compare so many, even with" in page) == board.too_few
+    assert ("| the reference |" in page) == (reference is not None)
+
+
+def board(**own: Any) -> Board:
+    """Return the board of four arms, where a beats b."""
+    arms = ("a", "b", "c", "d")
+    beaten = {"a": (), "b": ("a",), "c": (), "d": ()}
+    given = {"beaten_by": beaten, "circles": (), "without": {}, "diverged": {}, "metrics": ("test loss",)}
+    ranks = dict.fromkeys(arms, 1.0)
+    return Board(arms, {"a": 1, "b": 2, "c": 1, "d": 1}, ranks, units=9, pairs=6, **{**given, **own})
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (board(), "Of 4 losses on core, no other beats a, c, d: 3 in the first tier."),
+        (board(reference="a"), "Of 4 losses on core, none beats a; a beats b; 2 are not told apart from it."),
+        (board(reference="b"), "Of 4 losses on core, a beats b; 2 are not told apart from it."),
+        (
+            board(reference="a", beaten_by={"a": (), "b": ("a",), "c": ("a",), "d": ()}),
+            "Of 4 losses on core, none beats a; a beats b, c; 1 is not told apart from it.",
+        ),
+        (
+            board(reference="a", needed=10),
+            "Nothing is told apart among 4 losses on core: 9 data sets are too few to compare so many, even "
+            "with a alone, as at least 10 are needed.",
+        ),
+        (
+            board(needed=10),
+            "Nothing is told apart among 4 losses on core: 9 data sets are too few to compare so many, as at "
+            "least 10 are needed.",
+        ),
+    ],
+)
+def test_the_first_sentence_of_a_leaderboard(table: Board, sentence: str) -> None:
+    assert board_sentence(table, "4 losses on core") == sentence
 
 
 @pytest.mark.parametrize("kind", ["optimizer", "activation", "initializer", "schedule"])

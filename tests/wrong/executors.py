@@ -64,7 +64,7 @@ def clinging(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
 
 
 EXECUTORS = [
-    wrong("executor", "results", "1 of 12 tasks never come back", run=forgetful),
+    wrong("executor", "results", "1 of 12 tasks never comes back", run=forgetful),
     wrong("executor", "results", "task [0] comes back more than once", run=stammering),
     wrong("executor", "results", "task 0 comes back with Lost(", run=giving_up),
     wrong("executor", "no_task", "without tasks it yields [(None, None)]", run=eager),

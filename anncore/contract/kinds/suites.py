@@ -11,6 +11,9 @@ from anncore.contract.kinds.base import Component
 PROBLEM_TRAIN_KEYS = ("steps", "epochs", "batch_size", "eval_every")
 """The keys of [train] that a problem of a suite may set."""
 
+PROBLEM_SPLIT_KEYS = ("valid", "test", "stratify", "standardize")
+"""The keys of [split] that a problem of a suite may set."""
+
 Sections = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By kind and label the keys of an experiment file's section, as Python has them: `[dataset.wine] n = 3`."""
 
@@ -20,13 +23,15 @@ class Problem(NamedTuple):
 
     name: as reports name it. group: what it has in common with others, in the plural ("noisy problems"), so
     that one can say on what an arm is strong or weak. parts: by kind the label of a section of the suite.
-    train: keys of [train] that belong to the problem, of PROBLEM_TRAIN_KEYS.
+    train: keys of [train] that belong to the problem, of PROBLEM_TRAIN_KEYS. split: keys of [split] that
+    belong to its data set, of PROBLEM_SPLIT_KEYS, the same in all problems with these data.
     """
 
     name: str
     group: str
     parts: Mapping[str, str]
     train: Mapping[str, Any] = {}
+    split: Mapping[str, Any] = {}
 
 
 class Suite(Component):

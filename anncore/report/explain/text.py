@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anncore.contract.counts import agreeing, counted
 from anncore.contract.errors import ExperimentError
 from anncore.engine.explaining.step import MOST_UNITS
 
@@ -82,7 +83,8 @@ def not_whole(content: Mapping[str, Any]) -> str:
         more = f" and {len(blocks) - MOST_NAMED} more" if len(blocks) > MOST_NAMED else ""
         if blocks:
             parts.append(f"{', '.join(blocks[:MOST_NAMED])}{more}, {words}")
-    return f"Not whole: {count} of {total} numbers stand without a formula: {'; '.join(parts)}."
+    stand = agreeing(count, "stand")
+    return f"Not whole: {count} of {counted(total, 'numbers')} {stand} without a formula: {'; '.join(parts)}."
 
 
 def effect_text(content: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
-from anncore import AnnxError, Executor, Lost, Worker, hookimpl, hyper, load_registry, signals_held
+from anncore import AnnxError, Executor, Lost, Worker, counted, hookimpl, hyper, load_registry, signals_held
 
 LOG = logging.getLogger(__name__)
 NO_TASK = object()
@@ -271,7 +271,9 @@ class _Run:
         self.lonely_since = self.lonely_since or time.monotonic()
         if self.refused:
             address, reason = next(iter(self.refused.items()))
-            raise AnnxError(f"executor 'dask': none of {len(self.refused)} workers fits; {address}: {reason}")
+            raise AnnxError(
+                f"executor 'dask': none of {counted(len(self.refused), 'workers')} fits; {address}: {reason}"
+            )
         if time.monotonic() - self.lonely_since > PATIENCE:
             raise AnnxError(f"executor 'dask': the scheduler at {self.link.executor.place} has no workers.")
 

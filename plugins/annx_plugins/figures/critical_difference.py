@@ -12,6 +12,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    agreeing,
     drawing,
     hookimpl,
     joined,
@@ -153,7 +154,7 @@ class CriticalDifference(Figure):
         board = sorted(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
         ranks = {row["arm"]: row["mean_rank"] for row in board}
         tied = [arm for arm in arms if ranks[arm] == ranks[arms[0]]]
-        best = f"{joined(tied, 4)} {'ranks' if len(tied) == 1 else 'rank'} best"
+        best = f"{joined(tied, 4)} {agreeing(len(tied), 'rank')} best"
         same = f"All {len(arms)} arms share the mean rank {ranks[arms[0]]:.2f}"
         own = [c for c in comparisons if lead in (c["a"], c["b"])]
         if any(c["verdict"] == "too_few" for c in comparisons):

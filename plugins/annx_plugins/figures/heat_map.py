@@ -11,6 +11,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    agreeing,
     counted,
     drawing,
     hookimpl,
@@ -206,7 +207,8 @@ class HeatMap(Figure):
                 title = f"Best and worst {kinds} differ by {far.gap()} on {which}"
         elif not whole:
             units = counted(len(report["problems"]), report["problem_unit"])
-            title = f"{len(done)} of {units} have run with every arm, and none is ranked before all have"
+            have = f"{len(done)} of {units} {agreeing(len(done), 'have')} run with every arm"
+            title = f"{have}, and none is ranked before all have"
         else:
             lead = min(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
             units = counted(lead["problems"], report["problem_unit"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Drawing, Figure, FigureInput, counted, drawing, hookimpl, joined
+from anncore import Drawing, Figure, FigureInput, agreeing, counted, drawing, hookimpl, joined
 
 MOST_PANELS = 4
 
@@ -70,7 +70,7 @@ def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
         return (
             f"The effect of {pair['second']} depends on {pair['first']} in {changes} of {len(drawn)} panels"
         )
-    return f"{changes} of {len(drawn)} interactions are shown to be there"
+    return f"{changes} of {len(drawn)} interactions {agreeing(changes, 'are')} shown to be there"
 
 
 def _levels(pair: Mapping[str, Any], which: int) -> list[str]:

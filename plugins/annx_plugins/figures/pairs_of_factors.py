@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Drawing, Figure, FigureInput, counted, drawing, hookimpl, number
+from anncore import Drawing, Figure, FigureInput, agreeing, counted, drawing, hookimpl, number
 
 MOST_PANELS = 4
 CELL = 0.44  # inches, its height
@@ -63,7 +63,7 @@ def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     alike = len(best["alike"])
     if not alike:
         return f"{best['arm']} is the best pair {where}"
-    others = "1 other is" if alike == 1 else f"{alike} others are"
+    others = f"{counted(alike, 'others')} {agreeing(alike, 'are')}"
     return f"{best['arm']} scores best {where}; {others} not told apart from it"
 
 

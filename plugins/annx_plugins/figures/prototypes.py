@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Drawing, Figure, FigureInput, Snapshot, drawing, hookimpl
+from anncore import Array, Drawing, Figure, FigureInput, Snapshot, agreeing, counted, drawing, hookimpl
 
 COLUMNS, MOST = 4, 12  # panels in a row, and at all
 LEFT, RIGHT, GAP, HEAD, FOOT = 0.42, 0.2, 0.35, 0.58, 0.32  # inches
@@ -47,7 +47,8 @@ class Prototypes(Figure):
         title = self._title(shown, len(data.report["problems"]))
         subtitle = self._subtitle([shown[name] for name in names])
         if len(shown) > MOST:
-            subtitle += f" {len(shown) - MOST} further panels are not drawn."
+            more = len(shown) - MOST
+            subtitle += f" {counted(more, 'further panels')} {agreeing(more, 'are')} not drawn."
         body = rows * (width + HEAD) + FOOT
         sheet = drawing.new_sheet(data.width, body, title, subtitle, data.theme)
         axes = drawing.panels(

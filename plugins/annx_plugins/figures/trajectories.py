@@ -14,6 +14,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    agreeing,
     drawing,
     hookimpl,
     joined,
@@ -390,7 +391,12 @@ def _lines(function: _Function, arm: str, data: FigureInput) -> list[tuple[str, 
     lost, tried = _tried(data, function.problem, arm)
     if tried > 1:
         names = {part.partition("=")[0] for part in config.split(", ")}
-        lines.append((f"{lost} of {tried} {'rates' if names == {'lr'} else 'values'} diverge", "muted"))
+        lines.append(
+            (
+                f"{lost} of {tried} {'rates' if names == {'lr'} else 'values'} {agreeing(lost, 'diverge')}",
+                "muted",
+            )
+        )
     gone, seeds = function.lost(arm)
     if gone:
         ended = "diverged" if set(function.statuses(arm)) <= {"ok", "diverged"} else "did not finish"
