@@ -42,6 +42,8 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
     # If an optimizer asks for more gradients, the whole stack computes them: it has stacks of its own.
     optimizer = trial.parts["optimizer"]
     asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
+    if asking and "objective" in trial.parts:  # of another one the residuals may be more or fewer
+        asking += structure(trial.parts["objective"], registry)
     shape = problem_of(trial).shape(trial, registry, known)
     return "\n".join([shape, trial.train.text, asking, repr((trial.test, trial.timeout))])
 
