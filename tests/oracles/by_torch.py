@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from oracles import networks_in_torch as nets, objectives_in_torch
-from oracles.optimizers_in_torch import ExactMARS, Preconditioned, SummedAdEMAMix, Within, Written
+from oracles.optimizers_in_torch import Damped, ExactMARS, Preconditioned, SummedAdEMAMix, Within, Written
 from oracles.rows import (
     CHANGES,
     FAN_IN,
@@ -1288,6 +1288,19 @@ ROWS = [
         problem="valley",
         rtol=1e-6,
         why="the valley's long floor makes more of every rounding",
+    ),
+    *(
+        torch(
+            "optimizer",
+            "levenberg_marquardt",
+            lambda t, p, damping=damping, scaling=scaling: Damped(
+                t, p, damping, marquardt=scaling == "columns"
+            ),
+            {"damping": damping, "scaling": scaling},
+            problem="valley",
+            halves=False,
+        )
+        for damping, scaling in ((1e-3, "identity"), (10.0, "columns"))
     ),
     po(
         "optimizer",
