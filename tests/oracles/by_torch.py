@@ -570,6 +570,15 @@ def _tversky(a: Any, y: Any, alpha: float, beta: float) -> Any:
     return (1 - (both + 1) / (both + alpha * extra + beta * missed + 1)).mean()
 
 
+def _bi_tempered(F: Any, z: Any, y: Any, t1: float, t2: float) -> Any:
+    """Return pytorch-optimizer's loss with rounds enough; of one output, the other class has 0."""
+    from pytorch_optimizer.loss.bi_tempered import bi_tempered_logistic_loss
+
+    if z.shape[1] == 1:
+        z, y = F.pad(z, (0, 1)), _both(y)
+    return bi_tempered_logistic_loss(z, y, t1, t2, num_iters=1000)
+
+
 def _by_example(a: Any, y: Any, alpha: float, beta: float) -> Any:
     """Return the mean of pytorch-optimizer's Tversky loss of one example after the other, from logits."""
     from pytorch_optimizer import TverskyLoss
@@ -1685,6 +1694,18 @@ ROWS = [
         "margins",
         lambda F, x, y: F.relu(0.7 - (x * y).sum(1) + ((1 - y) * x).max(1)[0]).mean(),
         margin=0.7,
+    ),
+    *(
+        po(
+            "loss",
+            "bi_tempered",
+            lambda F, z, y, t1=t1, t2=t2: _bi_tempered(F, z, y, t1, t2),
+            {"t1": t1, "t2": t2},
+            inputs,
+            rtol=1e-9,
+            why="pytorch-optimizer adds 1e-10 to the targets",
+        )
+        for t1, t2, inputs in ((0.8, 1.2, "margins"), (0.2, 4.0, "margins"), (0.5, 1.5, "margin"))
     ),
     loss("dice", "picture", lambda F, a, y: _overlap(a, y, a**2 + y**2, 1.0), preset="paper"),
     loss("tversky", "picture", lambda F, a, y: _tversky(a, y, 0.3, 0.7), alpha=0.3, beta=0.7),
