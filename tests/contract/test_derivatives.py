@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import special
 
 from anncore import Activation, Hyper, hyper
-from anncore.contract.derivatives import Underivable, pullback
+from anncore.contract.derivatives import Underivable, primitives, pullback
 from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.rules import FLAT, RULES
 from anncore.contract.derivatives.special import RULES as OF_SCIPY
@@ -547,3 +547,18 @@ def test_a_change_in_place_that_the_trace_would_get_wrong_is_refused(formula: Ca
     x = numbers(2, 3, 4)
     with pytest.raises(Underivable, match="an operation in place"):
         pullback(Formulas(), lambda _, z: formula(z), [x], name="f", grad=x)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 2.0, 3.0, -1.0])
+def test_a_power_of_one_trial_is_computed_as_among_many(exponent: float) -> None:
+    """A single exponent of 2 or 0.5 makes NumPy square or take the root, with other last digits."""
+    base = np.random.default_rng(0).uniform(0.1, 30.0, (1, 5, 33)).astype(np.float32)
+    one = np.full((1, 1, 1), exponent, np.float32)
+    written_out = np.power(base, np.full(base.shape, exponent, np.float32))
+    assert np.array_equal(primitives.power(base, one), written_out)
+
+    graph = Graph()
+    z, alpha = graph.input(base), graph.input(one, known=True)
+    assert (z**alpha).node.function is np.power(z, alpha).node.function is primitives.power
+    assert (z**z).node.function is not primitives.power  # as many exponents as numbers
+    assert (z**2).node.function is not primitives.power

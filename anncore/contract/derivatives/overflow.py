@@ -13,11 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.derivatives.primitives import item, joined, reshaped, spread, stacked, sum_examples
+from anncore.contract.derivatives.primitives import (
+    item,
+    joined,
+    power,
+    reshaped,
+    spread,
+    stacked,
+    sum_examples,
+)
 
 EXPONENTIALS = frozenset((np.exp, np.exp2, np.expm1))
 EVEN = frozenset((np.sinh, np.cosh))  # large on both sides, whatever the sign of their argument
-POWERS = frozenset((operator.pow, np.power, np.float_power))
+POWERS = frozenset((operator.pow, np.power, np.float_power, power))
 DIFFERENCES = frozenset((operator.sub, np.subtract))
 NEGATIONS = frozenset((operator.neg, np.negative))
 PRODUCTS = frozenset((operator.mul, np.multiply))

@@ -40,6 +40,17 @@ def spread(array: Array, *, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(np.broadcast_to(array, shape))
 
 
+def power(base: Any, exponent: Any) -> Any:
+    """Return base ** exponent for an exponent with one number per trial, the same for one trial as for many.
+
+    If the whole exponent is one number, NumPy squares or takes the root where that is 2 or 0.5, and the last
+    digit may differ from that of its general method. An exponent written out takes no such way.
+    """
+    if isinstance(base, np.ndarray) and isinstance(exponent, np.ndarray) and base.shape != exponent.shape:
+        return np.power(base, spread(exponent, shape=np.broadcast_shapes(base.shape, exponent.shape)))
+    return np.power(base, exponent)
+
+
 def put_back(*pieces: Array, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Return zeros of a shape to which every piece is added at its index: the reverse of slices.
 

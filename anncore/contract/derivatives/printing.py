@@ -109,7 +109,7 @@ MAKERS: dict[Any, Maker] = {
     **dict.fromkeys((operator.mul, np.multiply), lambda algebra, args: algebra.multiply(*args)),
     **dict.fromkeys((operator.truediv, np.true_divide), _divide),
     **dict.fromkeys((operator.neg, np.negative), lambda algebra, args: algebra.negate(args[0])),
-    **dict.fromkeys((operator.pow, np.power, np.float_power), _power),
+    **dict.fromkeys((operator.pow, np.power, np.float_power, primitives.power), _power),
     np.square: lambda algebra, args: algebra.power(args[0], 2),
     np.sqrt: lambda algebra, args: algebra.power(args[0], 0.5),
     np.reciprocal: lambda algebra, args: algebra.power(args[0], -1),

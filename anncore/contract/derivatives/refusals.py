@@ -209,7 +209,7 @@ OWN = {
     "einsum": "np.einsum",
 }
 OWN |= {"cast": ".astype", "spread": "np.broadcast_to", "windows": "sliding_window_view"}
-OWN |= {"put_along": "np.take_along_axis", "put_back": "a slice", "sum_examples": "np.sum"}
+OWN |= {"put_along": "np.take_along_axis", "put_back": "a slice", "sum_examples": "np.sum", "power": "**"}
 
 SIGNS: dict[Callable[..., Any], str] = {
     operator.add: "+",

@@ -258,7 +258,7 @@ RULES: dict[Any, tuple[Rule | None, ...]] = {
     **dict.fromkeys((np.subtract, operator.sub), SUBTRACT),
     **dict.fromkeys((np.multiply, operator.mul), MULTIPLY),
     **dict.fromkeys((np.true_divide, operator.truediv), DIVIDE),
-    **dict.fromkeys((np.power, np.float_power, operator.pow), POWER),
+    **dict.fromkeys((np.power, np.float_power, operator.pow, primitives.power), POWER),
     **dict.fromkeys((np.matmul, operator.matmul), MATMUL),
     **dict.fromkeys((np.absolute, np.fabs, operator.abs), ABSOLUTE),
     **dict.fromkeys((np.negative, operator.neg), NEGATIVE),

@@ -18,7 +18,7 @@ import numpy as np
 from anncore.contract.arrays import Array
 from anncore.contract.derivatives.operators import Operators
 from anncore.contract.derivatives.overflow import large
-from anncore.contract.derivatives.primitives import item, put_back, reshaped, spread, windows
+from anncore.contract.derivatives.primitives import item, power, put_back, reshaped, spread, windows
 from anncore.contract.derivatives.refusals import (
     Mistaken,
     Place,
@@ -110,6 +110,8 @@ class Graph:
 
     def record(self, function: Any, *args: Any, **options: Any) -> Any:
         """Return the symbol of a function of symbols and constants, all given as plain arguments."""
+        if function in _RAISED and _of_trials(*args):
+            function = power
         nodes: list[Any] = []
         marks: list[Any] = [function]
         known = True
@@ -155,6 +157,15 @@ class Graph:
     def nodes(self) -> list[Node]:
         """All operations so far, each after its arguments."""
         return list(self._nodes.values())
+
+
+_RAISED = (operator.pow, np.power)
+
+
+def _of_trials(base: Any, exponent: Any) -> bool:
+    """Tell whether arrays are raised to powers that are fewer numbers than they are."""
+    shapes = [getattr(value, "shape", ()) for value in (base, exponent)]
+    return bool(shapes[0]) and bool(shapes[1]) and shapes[0] != shapes[1]
 
 
 _ALIKE: dict[Any, Array] = {}  # what operations on arrays of these shapes and types give
@@ -233,7 +244,7 @@ def broadcasts(function: Any) -> bool:
 
 
 def _broadcasts(function: Any) -> bool:
-    if function in (np.where, np.clip):
+    if function in (np.where, np.clip, power):
         return True
     if isinstance(function, np.ufunc):
         return function.signature is None

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.derivatives.pullback import DERIVED
 from anncore.contract.hyperparameters import declared
 from anncore.contract.kinds import Array
 from anncore.engine.fusing.emit import available
@@ -63,19 +64,34 @@ class Formula:
             self._programs.clear()
         self._programs[key] = None
         try:
-            program = Program(self._plan(arrays))
+            program = Program(self._plan(arrays, self._component))
         except Unfusable:
             return None
         mark = (type(self._component), self._function, self._fixed, program.plan.texts)
         if mark not in _AGREED:
-            samples = [sample(array.shape, array.dtype, seed) for seed, array in enumerate(arrays)]
-            with np.errstate(all="ignore"):
-                _AGREED[mark] = same(program(*samples), self._plain(self._component, samples))
+            _AGREED[mark] = self._agrees(arrays)
         if _AGREED[mark]:
             self._programs[key] = program
         return self._programs[key]
 
-    def _plan(self, arrays: Sequence[Array]) -> Plan:
+    def _agrees(self, arrays: Sequence[Array]) -> bool:
+        """Compare kernel and formula on numbers of every sort, never for one trial alone.
+
+        Of one trial NumPy may compute a power by another method (`derivatives.primitives.power`), and what a
+        trial gives is what it gives among others.
+        """
+        component, shapes = self._component, [array.shape for array in arrays]
+        if max(shape[0] for shape in shapes) == 1:
+            component = None if component is None else twice(component)
+            shapes = [(2, *shape[1:]) for shape in shapes]
+        samples = [
+            sample(shape, array.dtype, seed)
+            for seed, (shape, array) in enumerate(zip(shapes, arrays, strict=True))
+        ]
+        with np.errstate(all="ignore"):
+            return same(Program(self._plan(samples, component))(*samples), self._plain(component, samples))
+
+    def _plan(self, arrays: Sequence[Array], component: Any) -> Plan:
         first = arrays[0]
         if any(array.ndim != 3 for array in arrays) or first.dtype.name not in ("float32", "float64"):
             raise Unfusable
@@ -84,7 +100,7 @@ class Formula:
         except ValueError:  # several outputs for a target
             raise Unfusable from None
         graph = Graph(first.dtype, shape)
-        component = None if self._component is None else symbolic(self._component)
+        component = None if component is None else symbolic(component)
         result = trace(lambda *symbols: self._plain(component, symbols), graph, arrays)
         if not isinstance(result, Big) or result.shape != graph.shape or result.node.boolean:
             raise Unfusable
@@ -145,8 +161,10 @@ def _update(optimizer: Any, weight: Array, grad: Array, state: Any, scheduled: b
 
 
 def _updates_agree(optimizer: Any, weight: Array, scheduled: bool) -> bool:
-    """Compare two steps, fused and as written, on equally many trials with a few numbers of every sort."""
-    shape = (len(weight), 1, 71)
+    """Compare two steps, fused and as written, of as many trials, two or more, on numbers of every sort."""
+    if len(weight) == 1:
+        optimizer = optimizer.replaced(twice) if hasattr(optimizer, "replaced") else twice(optimizer)
+    shape = (max(len(weight), 2), 1, 71)
     fused, grad = sample(shape, weight.dtype, 1), sample(shape, weight.dtype, 2)
     plain = fused.copy()
     ours, theirs = optimizer.init(fused), optimizer.init(plain)
@@ -188,6 +206,18 @@ def symbolic(component: Any, varying: Sequence[str] = ()) -> Any:
         if isinstance(value, np.ndarray):
             # Not by __init__: __post_init__ may look at values; the attributes that it set are copied.
             object.__setattr__(twin, key, Small(value, varying=key in varying))
+    return twin
+
+
+def twice(component: Any) -> Any:
+    """Return a copy of the component for two trials, both like its one."""
+    cls: Any = type(component)
+    twin = copy(component)
+    twin.__dict__.pop(DERIVED, None)  # which knows the numbers of the one trial
+    for key in declared(cls):
+        value = getattr(component, key)
+        if isinstance(value, np.ndarray):
+            object.__setattr__(twin, key, np.repeat(value, 2, axis=0))
     return twin
 
 

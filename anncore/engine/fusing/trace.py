@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.derivatives.operators import Operators
+from anncore.contract.derivatives.primitives import power
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array
 
@@ -207,6 +208,8 @@ class Big(_Arithmetic):
         if function is np.reciprocal:
             return Big(graph, graph.node("divide", (_node(graph, 1.0), nodes[0])), shape)
         op = OPERATIONS.get(function)
+        if function is np.power and isinstance(args[1], Small):
+            return self._called(_raised, nodes, shape)
         if op is None:
             kind = graph.dtype.char
             if f"{kind * len(nodes)}->{kind}" not in getattr(function, "types", ()):
@@ -246,8 +249,8 @@ class Big(_Arithmetic):
 
 
 def _raised(base: Any, exponent: Any, out: Array) -> None:
-    """Write base ** exponent; of an exponent with one element NumPy chooses the method by its value."""
-    out[...] = base**exponent
+    """Write base ** exponent."""
+    out[...] = power(base, exponent)
 
 
 _UFUNCS: dict[Any, Any] = {
