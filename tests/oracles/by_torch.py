@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -378,6 +379,19 @@ class Around:
         self._optimizer.step(*closure)
         if self._after is not None:
             self._after()
+
+
+def filtered(p: Any, optimizer: Any, alpha: float, strength: float) -> Any:
+    """Return an optimizer on gradients that pytorch-optimizer's filter has changed."""
+    from pytorch_optimizer.optimizer.grokfast import gradfilter_ema
+
+    kept: dict[str, Any] = {}
+    model: Any = SimpleNamespace(named_parameters=lambda: [("theta", p[0])])
+
+    def before() -> None:
+        kept["means"] = gradfilter_ema(model, kept.get("means"), alpha, strength)
+
+    return Around(optimizer, before)
 
 
 def averaged(t: Any, p: Any, optimizer: Any) -> Any:
@@ -1310,6 +1324,18 @@ ROWS = [
             halves=False,
         )
         for damping, scaling in ((1e-3, "identity"), (10.0, "columns"))
+    ),
+    *(
+        po(
+            "optimizer",
+            "grokfast",
+            lambda o, p, alpha=alpha, strength=strength: filtered(
+                p, o.AdamW(p, lr=1e-2, weight_decay=0.0), alpha, strength
+            ),
+            {"alpha": alpha, "strength": strength},
+            inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+        )
+        for alpha, strength in ((0.98, 2.0), (0.8, 0.1))
     ),
     po(
         "optimizer",

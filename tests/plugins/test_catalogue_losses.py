@@ -247,6 +247,11 @@ def test_in_one_stack_every_shape_is_that_of_the_trial(dtype: str) -> None:
         ("asymmetric", [[0.25]], [[1]], {}, math.log(4), [-4]),
         ("js_divergence", [[0.0, 1]], [[1, 0]], {}, math.log(2), None),
         ("js_divergence", [[1.0, 0]], [[1, 0]], {}, 0, None),
+        # p = (0.65, 0.35, 0), τ = -0.15: -0.5 + (0.5² - τ² + 0.2² - τ²) / 2 + 1/2
+        ("sparsemax_loss", [[0.5, 0.2, -1]], [[1, 0, 0]], {}, 0.1225, [-0.35, 0.35, 0]),
+        ("sparsemax_loss", [[3.0, 1]], [[1, 0]], {}, 0, [0, 0]),
+        ("sparsemax_loss", [[1.0, 3]], [[1, 0]], {}, 2, [-1, 1]),  # τ = 2: -1 + (9 - 4) / 2 + 1/2
+        ("sparsemax_loss", [[0.0]], [[1]], {}, 1 / 4, [-1 / 2]),
         # Of two equal z, p = (1/2, 1/2): 2 (1 - √½) - (1 - 2 √½³) / 1.5, and e = (-½, ½) √½
         (
             "bi_tempered",

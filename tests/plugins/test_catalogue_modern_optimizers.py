@@ -568,6 +568,36 @@ def test_centralized_gradients_keep_the_sum_of_a_units_weights() -> None:
     np.testing.assert_allclose(sums, np.broadcast_to(START.reshape(3, 2).sum(axis=0), sums.shape), rtol=1e-12)
 
 
+def test_grokfast_by_hand() -> None:
+    # m = 1, then (1 + 3) / 2 = 2: steps of 1 + 2 and 3 + 4
+    sgd = made("sgd", lr=1.0)
+    visited, _ = walk(made("grokfast", sgd, alpha=0.5, strength=2.0), [[1], [3]], [0.0])
+    assert visited[:, 0].tolist() == [-3, -10]
+    same, plain = walk(made("grokfast", sgd, strength=0.0), GRADS, START), walk(sgd, GRADS, START)
+    np.testing.assert_array_equal(same, plain)
+
+
+def test_adaptive_clipping_by_hand() -> None:
+    # The columns of W are (3, 4) and (0, 0), a tenth of their lengths 0.5 and, by eps, 0.1; (6, 8) and (0, 2)
+    # are longer, and (0.3, 0.4) is not
+    sgd, specs, start = made("sgd", lr=1.0), specs_of((2, 2)), [3.0, 0, 4, 0]
+    clip = made("clip_adaptive", sgd, clipping=0.1, eps=1.0)
+    visited, _ = walk(clip, [[6, 0, 8, 2]], start, specs)
+    np.testing.assert_allclose(visited[0] - start, [-0.3, 0, -0.4, -0.1], rtol=1e-14, atol=1e-14)
+    visited, _ = walk(clip, [[0.3, 0, 0.4, 0]], start, specs)
+    np.testing.assert_allclose(visited[0] - start, [-0.3, 0, -0.4, 0], rtol=1e-14, atol=1e-14)
+    # Of a bias the norm is that of the row: 5, and a tenth of it
+    visited, _ = walk(clip, [[0.0, 6, 8]], [0.0, 3, 4], specs_of((1, 3)))
+    np.testing.assert_allclose(visited[0], [0, 2.7, 3.6], rtol=1e-14)
+
+
+def test_adaptive_clipping_leaves_the_last_layer_on_request() -> None:
+    specs = [WeightSpec("W1", (1, 1), 1, 1, place="input"), WeightSpec("W2", (1, 1), 1, 1, place="output")]
+    clip = made("clip_adaptive", made("sgd", lr=1.0), preset="paper")
+    visited, _ = walk(clip, [[5, 5]], [1.0, 1], specs)
+    np.testing.assert_allclose(visited[0], [0.99, -4], rtol=1e-14)
+
+
 def test_gradient_normalization_by_hand() -> None:
     # ‖(3, 4)‖ = 5, ‖12‖ = 12, of both 13
     specs = specs_of((1, 2), (1, 1))
