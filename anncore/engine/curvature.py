@@ -49,6 +49,11 @@ def refuse_unanswered(parts: Mapping[str, Part], registry: Registry) -> None:
             _refuse_loss(asker, asks, parts["loss"], registry)
 
 
+def asks_for_residuals(optimizer: Any) -> bool:
+    """Tell whether an optimizer, or one inside it, asks for residuals and their derivatives."""
+    return any(asker.needs == "residuals" for asker, _ in _askers(optimizer, ()))
+
+
 def _askers(optimizer: Any, around: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Yield each optimizer of a nest that asks for more than gradients, with those around it."""
     if isinstance(optimizer, CurvatureOptimizer) and optimizer.needs:

@@ -9,6 +9,7 @@ import numpy as np
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.build import build_part, structure
+from anncore.engine.curvature import asks_for_residuals
 from anncore.engine.nested import asks
 from anncore.engine.problem import Known, problem_of
 
@@ -50,7 +51,10 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
 
 def stack_size(trial: Trial, registry: Registry) -> int:
     """Return the number of trials like this one that make a stack small enough for the cache."""
-    weights, batch, units = problem_of(trial).working_set(trial, registry)
+    weights, batch, units, outputs = problem_of(trial).working_set(trial, registry)
     # Weights, gradients, two moments and temporaries; z and a of each unit, and their gradients.
-    numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in weights) + 4 * batch * units
+    size = sum(spec.shape[0] * spec.shape[1] for spec in weights)
+    numbers = 7 * size + 4 * batch * units
+    if asks_for_residuals(build_part(trial.parts["optimizer"], registry)):
+        numbers += 3 * batch * outputs * size  # their derivatives, and these taken apart
     return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))

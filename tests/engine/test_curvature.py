@@ -18,12 +18,13 @@ from anncore.contract.trial import Part, Split, Train, Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.objective_stack import ObjectiveStack
-from anncore.engine.packing import pack
+from anncore.engine.packing import pack, stack_size
 from anncore.engine.training import train_stack
 from anncore.experiment import load_experiment
 from anncore.experiment.plan import make_plan
 
 LM = "levenberg_marquardt"
+LM_PART = make_part(REGISTRY, "optimizer", LM)
 SOPHIA_G = ("sophia", {"estimator": "gauss_newton_bartlett", "every": 3})
 
 
@@ -292,6 +293,16 @@ def test_objectives_of_several_numbers_of_residuals_lie_in_stacks_of_their_own()
     trials = [objective_trial(name) for name in ("beale", "rosenbrock", "beale")]
     packed = [[trial.parts["objective"].name for trial in stack] for stack in pack(trials, REGISTRY)]
     assert sorted(packed) == [["annx:beale"] * 2, ["annx:rosenbrock"]]
+
+
+def test_stacks_are_small_where_a_trial_keeps_the_derivatives_of_its_residuals() -> None:
+    more: dict[str, Any] = {"dataset": ("sine", {"n": 400}), "output": "identity", "loss": "mse"}
+    large, small = (stack_size(a_trial(optimizer, **more), REGISTRY) for optimizer in (LM, "lbfgs"))
+    assert 2 <= large < small / 4
+    assert (
+        stack_size(a_trial(make_part(REGISTRY, "optimizer", "ema", optimizer=(LM_PART,)), **more), REGISTRY)
+        == large
+    )
 
 
 def objective_trial(name: str, **values: Any) -> Trial:
