@@ -188,7 +188,7 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(optimizer: Any, dtype: str) 
     trials = [
         a_trial(
             (name, {**values, knob: value}),
-            dataset="sine",
+            dataset=("sine", {"n": 60}),
             output="identity",
             loss="mse",
             dtype=dtype,
@@ -206,7 +206,9 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(optimizer: Any, dtype: str) 
 
 def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone() -> None:
     trials = [
-        a_trial((LM, {"damping": 1e-3}), dataset="sine", output="identity", loss="mse", seed=seed)
+        a_trial(
+            (LM, {"damping": 1e-3}), dataset=("sine", {"n": 60}), output="identity", loss="mse", seed=seed
+        )
         for seed in (1, 2)
     ]
     stack = Stack(trials, REGISTRY, load(trials, REGISTRY))
@@ -224,7 +226,7 @@ def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone() -> None:
 def test_a_wrapper_that_leaves_the_problem_alone_may_stand_around_it() -> None:
     inner = make_part(REGISTRY, "optimizer", LM)
     around: Part = make_part(REGISTRY, "optimizer", ("ema", {"decay": 0.5}), optimizer=(inner,))
-    more: dict[str, Any] = {"dataset": "sine", "output": "identity", "loss": "mse"}
+    more: dict[str, Any] = {"dataset": ("sine", {"n": 60}), "output": "identity", "loss": "mse"}
     [plain], [averaged] = (train_stack([a_trial(one, **more)], REGISTRY) for one in (inner, around))
     assert (plain.status, averaged.status) == ("ok", "ok")
     assert averaged.metrics["test_loss"] == pytest.approx(plain.metrics["test_loss"], rel=0.2)
