@@ -46,7 +46,7 @@ class Sophia(WeightDecay, CurvatureOptimizer):
     the order of probe². ĝ is the gradient for the n inputs of the step's batch with targets drawn from what
     the network predicts (Sophia-G): the mean of n ĝ² is the diagonal of the Gauss-Newton matrix, which is
     never negative. It costs one gradient, the other two, and needs a loss that is a likelihood
-    (`categorical_cross_entropy`, `binary_cross_entropy`, `mse`) with outputs of its own kind.
+    (`categorical_cross_entropy`, `binary_cross_entropy`, `mse`).
 
     Where the curvature is small or negative the step has the length lr bound: sign descent. Choose it where
     weights differ much in curvature; `adam` knows only the size of gradients.
