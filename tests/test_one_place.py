@@ -34,6 +34,7 @@ ELSEWHERE = {
     "anncore/report/drawing/sheet.py": "saves a figure of a notebook in the file that its user names",
     "anncore/testing/elsewhere.py": "answers of the process that checks run in",
     "anncore/engine/process.py": "tells the kernel by a file of /proc which process may end first",
+    "anncore/engine/lanes/kept.py": "machine code in the user's cache, which running/files.py may not know",
     "anncore/contract/standard_output.py": "moves descriptors of standard output, prints nothing",
 }
 

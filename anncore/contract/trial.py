@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from anncore.contract.engine_version import engine_version
+from anncore.contract.engine_version import LANE_NUMBERS, engine_version
 from anncore.contract.shown import Shown
 
 Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
@@ -64,6 +64,9 @@ class Part:
         return cls(data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"]))
 
 
+AUTO, BLAS, LANES = "auto", "blas", "lanes"
+
+
 @dataclass(frozen=True)
 class Stop:
     """When to stop before the last step; a field that is None does not stop.
@@ -96,6 +99,9 @@ class Train:
     steps themselves; 0 for none.
     paths: whether a report trial on an objective keeps its arguments at every evaluation; None where they are
     few.
+    engine: what computes the steps: "blas" calls NumPy's products for all trials of a stack, "lanes" makes
+    one kernel of a whole step with a trial in each lane of a vector (`anncore.engine.lanes`). A plan puts one
+    of these in the place of "auto" for each trial.
     """
 
     steps: int | None = 500
@@ -111,16 +117,19 @@ class Train:
     curves: tuple[str, ...] = ()
     maps_at: int | tuple[int, ...] = 0
     paths: bool | None = None
+    engine: Literal["auto", "blas", "lanes"] = "blas"
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields; `curves`, `maps_at`, `metrics` and `paths` only where they ask for something.
+        """Return all fields; `curves`, `engine`, `maps_at`, `metrics` and `paths` only where they ask.
 
         No other trial's key knows of them.
         """
         unasked = [name for name in ("curves", "maps_at", "metrics") if not getattr(self, name)]
         unasked += ["paths"] if self.paths is None else []
-        return {name: value for name, value in asdict(self).items() if name not in unasked}
+        unasked += ["engine"] if self.engine == BLAS else []
+        fields = {name: value for name, value in asdict(self).items() if name not in unasked}
+        return fields if self.engine != LANES else {**fields, "engine": f"lanes {LANE_NUMBERS}"}
 
     @cached_property
     def text(self) -> str:

@@ -34,7 +34,7 @@ class Batches:
         n = self._x.shape[1]
         self._size = n if train.batch_size == "full" else min(int(train.batch_size), n)
         self._shuffle = train.shuffle and self._size < n
-        self._rngs = [stream(trial.sweep_seed, trial.seed, "batches") for trial in owners]
+        self._rngs = [self.stream_of(trial) for trial in owners]
         self._at = n  # the next epoch begins at the first call
         self._epochs = 0
         self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
@@ -46,6 +46,11 @@ class Batches:
         self.weights: Array | None = None  # of the last batch, (T, B, 1); None where all examples count alike
         trial_bytes = self._x[0].nbytes + self._y[0].nbytes
         self._spread = len(trials) * trial_bytes <= SPREAD_BYTES
+
+    @staticmethod
+    def stream_of(trial: Trial) -> np.random.Generator:
+        """Return the stream that a trial's order is drawn from."""
+        return stream(trial.sweep_seed, trial.seed, "batches")
 
     def take(self) -> tuple[Array, Array]:
         """Return the next batch, x (T, B, D) and y (T, B, K); `weights` are then its own."""

@@ -226,6 +226,11 @@ class PlacedNetwork:
             return
 
     @property
+    def activations(self) -> list[Activations]:
+        """The activations in its places."""
+        return _activations(self.component)
+
+    @property
     def derives(self) -> bool:
         """Whether the core derives its gradients from forward."""
         return self._derived is not None

@@ -51,7 +51,12 @@ class Buffer:
 
 
 class Stack:
-    """T trials in training: weights, gradients, optimizer states, data and order of batches."""
+    """T trials in training: weights, gradients, optimizer states, data and order of batches.
+
+    strides: whether several steps are best made in one call of `advance`.
+    """
+
+    strides = False
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Prepared]) -> None:
         first = trials[0]
@@ -154,7 +159,9 @@ class Stack:
 
     def narrowed(self, keep: Array) -> Stack:
         """Return a stack of the trials at the rows `keep`; they continue with the same numbers."""
-        smaller = Stack([self.trials[row] for row in keep], self.registry, [self.data[row] for row in keep])
+        smaller = type(self)(
+            [self.trials[row] for row in keep], self.registry, [self.data[row] for row in keep]
+        )
         smaller.theta[...] = self.theta[keep]
         smaller._state.all[...] = self._state.all[keep]
         for mine, turn in zip(self._turns, smaller._turns, strict=True):
@@ -165,6 +172,11 @@ class Stack:
         smaller.batches.go_on(self.batches)
         smaller.network.noise.go_on(self.network.noise)
         return smaller
+
+    def advance(self, first: int, last: int, steps: int) -> None:
+        """Make the updates from `first` to `last` of `steps`."""
+        for t in range(first, last + 1):
+            self.step(t, steps)
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -180,6 +192,11 @@ class Stack:
                 network.learn(self.weights, x, y, self.grad_views, now=self.now, turn=self._number(turn))
             turn.step(t, steps)
         network.after_step(self.weights, now=self.now)
+
+    def update(self, t: int, steps: int) -> None:
+        """Make update t of `steps` with the gradients that are in `grads`."""
+        for turn in self._turns:
+            turn.step(t, steps)
 
     def loss_grad(self, z: Array, y: Array) -> Array:
         """Return ∂loss/∂z on the step's batch, that of each example times its weight, where it has one."""

@@ -188,6 +188,13 @@ class ObjectiveStack:
             optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
         )
 
+    strides = False
+
+    def advance(self, first: int, last: int, steps: int) -> None:
+        """Make the updates from `first` to `last` of `steps`."""
+        for t in range(first, last + 1):
+            self.step(t, steps)
+
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps`."""
         self._noise = self.noise.at(t)

@@ -156,6 +156,10 @@ class OptimizerRun:
         self._pace = self._schedule.init(np.ones((len(self._weight), 1, 1), self._weight.dtype))
         self._tried = False
 
+    def unshare(self) -> None:
+        """Give each array of the state memory of its own; a first state may have one array several times."""
+        self._state = _map(lambda array: array.copy(), self._state)
+
     @property
     def optimizer(self) -> Any:
         """The optimizer, with the learning rate that the schedule has set for the last step."""
@@ -171,12 +175,37 @@ class OptimizerRun:
         self._state, self._pace = _map(lambda *rows: np.concatenate(rows), *states)
         self._tried = False
 
-    def step(self, t: int, steps: int) -> None:
-        """Make update t: add the change to every weight in place."""
+    def paced(self, t: int, steps: int) -> list[Array]:
+        """Set and return the learning rates of step t, (R, 1, 1) each, where there is a schedule."""
         if self._paced:
             factor = self._schedule.factor(t, steps, self._pace)
             for component, base in zip(self._paced, self._bases, strict=True):
                 np.multiply(base, factor, out=component.lr, casting="same_kind")
+        return [component.lr for component in self._paced]
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether its learning rates change between steps."""
+        return bool(self._paced)
+
+    @property
+    def fitted(self) -> Any:
+        """The optimizer as it is called on all numbers of a trial in a row."""
+        return self._fitted
+
+    @property
+    def weight(self) -> Array:
+        """The weights of its trials, (R, 1, P)."""
+        return self._weight
+
+    @property
+    def state(self) -> Any:
+        """The optimizer's state."""
+        return self._state
+
+    def step(self, t: int, steps: int) -> None:
+        """Make update t: add the change to every weight in place."""
+        self.paced(t, steps)
         if not self._tried:
             self._update, self._tried = self._fused(), True
         if self._update is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from anncore.contract.registry import Registry
-from anncore.contract.trial import Trial
+from anncore.contract.trial import LANES, Trial
 from anncore.engine.build import build_part, structure
 from anncore.engine.curvature import asks_for_residuals
 from anncore.engine.nested import asks
@@ -46,6 +46,8 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
     if asking and "objective" in trial.parts:  # of another one the residuals may be more or fewer
         asking += structure(trial.parts["objective"], registry)
     shape = problem_of(trial).shape(trial, registry, known)
+    if trial.train.engine == LANES:  # all lanes of a kernel make the same steps
+        shape = "\n".join([shape, *problem_of(trial).order(trial, registry)])
     return "\n".join([shape, trial.train.text, asking, repr((trial.test, trial.timeout))])
 
 

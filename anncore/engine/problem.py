@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from anncore.contract.kinds import Task, WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE, problem_in
 from anncore.contract.registry import Registered, Registry
-from anncore.contract.trial import Trial
+from anncore.contract.trial import LANES, Trial
 from anncore.engine import objective_stack
 from anncore.engine.batches import load
 from anncore.engine.build import structure
@@ -132,10 +132,19 @@ class NetworkOnData(Problem):
 
     def stack(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Prepared]) -> Stack:
         """Return a stack of networks."""
+        if trials[0].train.engine == LANES:
+            from anncore.engine.lanes.stack import LaneStack
+
+            return LaneStack(trials, registry, data)
         return Stack(trials, registry, data)
 
     def evaluator(self, stack: Stack) -> Evaluator:
         """Return the evaluator, which scores networks on the splits."""
+        if stack.strides:
+            from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
+
+            assert isinstance(stack, LaneStack)
+            return LaneEvaluator(stack)
         return Evaluator(stack)
 
     def examples(self, data: Prepared) -> int:

@@ -22,6 +22,10 @@ Beat = Callable[[Callable[[], float]], None]
 """Called after every step with a function that tells how many trials are done, parts of trials included."""
 
 
+MOST_STEPS = 200
+"""The steps of one call where a stack makes several at once, so that progress and time are looked at."""
+
+
 def train_stack(trials: Sequence[Trial], registry: Registry, beat: Beat | None = None) -> list[TrialResult]:
     """Train trials of equal shapes at once; return their results in the same order.
 
@@ -182,18 +186,28 @@ class _Run:
         self.stack.initialize()
         self.keep_moment(0, moments)
         self.evaluate(0, steps)
-        for t in range(1, steps + 1):
-            if not self.active.any():
-                break
+        t = 0
+        while t < steps and self.active.any():
+            first, t = t + 1, self.until(t, steps, moments)
             evaluates = t % self.settings.eval_every == 0 or t == steps
+            if evaluates and self.probes and first < t:
+                first, t, evaluates = first, t - 1, False  # what the last step changes is asked for
             weights = self.stack.theta.copy() if evaluates and self.probes else None
-            self.stack.step(t, steps)
+            self.stack.advance(first, t, steps)
             self.keep_moment(t, moments)
             if evaluates:
                 self.evaluate(t, steps, weights)
             if beat is not None:
                 beat(lambda t=t: before + self.done(t / steps))  # type: ignore[misc]
         return [self.results[index] for index in range(len(self.trials))]
+
+    def until(self, t: int, steps: int, moments: Collection[int]) -> int:
+        """Return the step after t up to which nobody looks in between."""
+        if not self.stack.strides:
+            return t + 1
+        every = self.settings.eval_every
+        ends = [steps, (t // every + 1) * every, t + MOST_STEPS, *(at for at in moments if at > t)]
+        return min(ends)
 
     def done(self, share: float) -> float:
         """Return how many trials are done, where those that still train made this share of their steps."""

@@ -21,7 +21,7 @@ from anncore.contract.errors import (
 from anncore.contract.hyperparameters import declared
 from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
-from anncore.contract.trial import Trial
+from anncore.contract.trial import LANES, Trial
 from anncore.engine.build import build_part
 from anncore.engine.curvature import refuse_unanswered
 from anncore.engine.decision_maps import MOST_CLASSES, has_maps
@@ -52,6 +52,7 @@ class PlanChecker:
         self._tasks: dict[str, str] = {}  # by the label of a data set
         self._maps = False  # whether a data set has a map of decisions
         self._updated: set[tuple[Any, ...]] = set()  # problems and optimizers that fit
+        self._laned: set[tuple[Any, ...]] = set()  # configurations that lanes compute
 
     def check(self, arms: Collection[str], problems: Iterable[str]) -> None:
         """Raise an AnnxError for what does not work, ExperimentErrors for several things that do not."""
@@ -129,6 +130,7 @@ class PlanChecker:
             if kind not in UNTUNED:
                 self._check_rules_of(combo, kind)
         self._check_updates(combo)
+        self._check_lanes(combo)
         return True
 
     def _check_questions(self, combo: Combo) -> bool:
@@ -156,6 +158,17 @@ class PlanChecker:
             ) from None
         except RAISED_BY_PLUGINS as error:
             raise ExperimentError(f"{self.experiment.file}: {_pair(choices)}: {described(error)}") from error
+
+    def _check_lanes(self, combo: Combo) -> None:
+        """Refuse what asks for the engine "lanes" and cannot have it, one configuration of each structure."""
+        if not any(train.engine == LANES for train in self.experiment.every_train):
+            return
+        kinds_ = [kind for kind in self.experiment.parts if kind in combo.entries]
+        for config, _ in islice(combo.options_of(kinds_), MOST_BUILT):
+            alike = tuple(_structure(choice) for choice in config)
+            if alike not in self._laned:
+                self._laned.add(alike)
+                next(iter(self.trials.trials(config, "tune", self.experiment.report_seeds[:1])))
 
     def _check_initializer(self, combo: Combo) -> bool:
         """Refuse an initializer that looks at layers and a network that does not show them; return True."""

@@ -181,7 +181,10 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         report=setting.report,
         plugin_files=files,
         registry=components,
-        notes=tuple(_namesakes(entries, components, source.text, options.overrides)),
+        notes=(
+            *_namesakes(entries, components, source.text, options.overrides),
+            *settings.without_lanes(train),
+        ),
         widen=setting.widen,
         chosen=chosen,
         exercise=exercise,

@@ -15,7 +15,8 @@ from anncore.contract.hyperparameters import build, declared, resolve
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import HOME, Registry
-from anncore.contract.trial import Split, Stop, Train
+from anncore.contract.trial import AUTO, Split, Stop, Train
+from anncore.engine.fusing.emit import available
 from anncore.experiment.document import LARGEST, Document, Section, is_number, show
 from anncore.experiment.levels import check_varied, in_order
 from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
@@ -53,6 +54,7 @@ def read_train(document: Document) -> Train:
             "stop",
             "watch",
             "diverged_above",
+            "engine",
         )
     )
     default = Train()
@@ -92,7 +94,18 @@ def read_train(document: Document) -> Train:
         dtype=section.one_of("dtype", default.dtype, ("float32", "float64")),
         stop=_read_stop(document) if "stop" in section.data else default.stop,
         diverged_above=section.number("diverged_above", default.diverged_above, 0, open=True),
+        engine=section.one_of("engine", default.engine, ("auto", "blas", "lanes")),
     )
+
+
+def without_lanes(train: Train) -> list[str]:
+    """Return a line if the engine "auto" is asked for and there are no lanes here."""
+    if train.engine != AUTO or available():
+        return []
+    return [
+        "[train] engine = 'auto' computes everything by 'blas' here, as llvmlite does not work; the keys of "
+        "trials say so"
+    ]
 
 
 def _bounded(section: Section, key: str, default: int | None, most: int) -> Any:

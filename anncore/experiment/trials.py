@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from anncore.contract.trial import Part, Phase, Train, Trial
+from anncore.contract.errors import ExperimentError
+from anncore.contract.trial import AUTO, LANES, Part, Phase, Train, Trial
+from anncore.engine.fusing.emit import available
+from anncore.engine.lanes.choice import engine_of, why_not_lanes
 from anncore.experiment.choices import Choice, Option
 from anncore.experiment.fit import FITS
 from anncore.experiment.model import Experiment
@@ -26,6 +30,7 @@ class TrialMaker:
         moments = tuple(sorted(asked)) if isinstance(asked, list) else int(asked)
         self._moments = moments if experiment.problem.scored else 0  # a function has no classes
         self._trains: dict[tuple[Train, Phase], Train] = {}
+        self._engines: dict[tuple[Train, str], Train] = {}
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""
@@ -41,8 +46,9 @@ class TrialMaker:
         problem, arm = self.namer.problem(config), self.namer.arm(config)
         text, values = self.namer.config(config), self.namer.values(config)
         train = self._train(experiment.train_on(labels), phase)
+        engine: Any = train.engine
         for seed in seeds:
-            yield Trial(
+            trial = Trial(
                 parts=parts,
                 train=train,
                 split=experiment.split,
@@ -56,6 +62,34 @@ class TrialMaker:
                 config=text,
                 values=values,
                 timeout=experiment.limits.timeout,
+            )
+            if engine == AUTO:
+                engine = engine_of(trial, experiment.registry)
+            elif engine == LANES and train.engine == LANES:
+                self._refuse_lanes(trial)
+            if engine != train.engine:
+                train = self._on(train, engine)
+                trial = replace(trial, train=train)
+            yield trial
+
+    def _on(self, train: Train, engine: Any) -> Train:
+        """Return how to train on an engine, the same object for all trials."""
+        if (train, engine) not in self._engines:
+            self._engines[train, engine] = replace(train, engine=engine)
+        return self._engines[train, engine]
+
+    def _refuse_lanes(self, trial: Trial) -> None:
+        """Refuse a trial that asks for lanes, where these cannot compute it."""
+        if not available():
+            raise ExperimentError(
+                f"{self.experiment.file}: [train] engine = 'lanes' needs llvmlite, which does not work here; "
+                "install it, or write engine = 'auto'."
+            )
+        if why := why_not_lanes(trial, self.experiment.registry):
+            parts = ", ".join(f"{kind} {label!r}" for kind, label in trial.labels.items())
+            raise ExperimentError(
+                f"{self.experiment.file}: [train] engine = 'lanes' cannot compute {parts}: {why}; write "
+                "engine = 'auto', which leaves such trials to 'blas'."
             )
 
     def _train(self, train: Train, phase: Phase) -> Train:

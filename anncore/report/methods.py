@@ -277,10 +277,23 @@ def _training(experiment: Any) -> str:
     if unsupervised:
         scaled += " The data have no targets: networks are scored by how well they give back their inputs."
     return (
-        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
-        f"by seed{strata}.{_own_splits(experiment)}{scaled}{_metric_values(experiment)} "
+        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop}{_engine(train)} "
+        f"{_held_out(split)}, at random by seed{strata}."
+        f"{_own_splits(experiment)}{scaled}{_metric_values(experiment)} "
         "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
         "paired."
+    )
+
+
+def _engine(train: Any) -> str:
+    """Say which engine computes the steps, where it is not the usual one."""
+    if train.engine == "blas":
+        return ""
+    elsewhere = " where it can, and by 'blas' elsewhere, as each trial's key says"
+    which = elsewhere if train.engine == "auto" else ""
+    return (
+        f" Steps, predictions and losses are computed by the engine 'lanes'{which}; what 'lanes' computes "
+        "has the same bits on every processor."
     )
 
 

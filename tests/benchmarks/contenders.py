@@ -44,6 +44,7 @@ class Annx(Contender):
 
     name = "annx"
     processes = 2
+    engine = "blas"
 
     @classmethod
     def prepare(cls, case: Case, share: int) -> Work:
@@ -51,28 +52,29 @@ class Annx(Contender):
         from anncore.contract.loading import load_registry
 
         registry = load_registry()
-        return stacks_work(own_stacks(case, registry, share, cls.processes), registry)
+        return stacks_work(own_stacks(case, registry, share, cls.processes, cls.engine), registry)
 
 
-def own_stacks(case: Case, registry: Any, share: int, processes: int) -> list[Any]:
+def own_stacks(case: Case, registry: Any, share: int, processes: int, engine: str = "blas") -> list[Any]:
     """Return the stacks of one of several processes, the largest dealt out first to the least laden."""
     from anncore.engine.packing import pack
 
     laden: list[list[Any]] = [[] for _ in range(processes)]
-    for stack in sorted(pack(trials_of(case, registry), registry, jobs=processes), key=len, reverse=True):
+    for stack in sorted(
+        pack(trials_of(case, registry, engine=engine), registry, jobs=processes), key=len, reverse=True
+    ):
         min(laden, key=lambda stacks: sum(map(len, stacks))).append(stack)
     return laden[share]
 
 
 def built(trials: Any, registry: Any) -> Any:
     """Return a stack that is ready for its first step."""
-    from anncore.engine.batches import load
-    from anncore.engine.network_stack import Stack
+    from anncore.engine.problem import ON_DATA
     from anncore.engine.process import keep_memory_mapped
 
     keep_memory_mapped()
     warm_blas()
-    stack = Stack(trials, registry, load(trials, registry))
+    stack = ON_DATA.stack(trials, registry, ON_DATA.load(trials, registry))
     stack.initialize()
     return stack
 
@@ -86,11 +88,19 @@ def stacks_work(groups: Any, registry: Any) -> Work:
         nonlocal done
         with np.errstate(all="ignore"):
             for stack in stacks:
-                for t in range(done + 1, done + steps + 1):
-                    stack.step(t, 1 << 30)
+                for first in range(done + 1, done + steps + 1, CALLED):
+                    stack.advance(first, min(first + CALLED - 1, done + steps), 1 << 30)
         done += steps
 
     return Work(run, sum(map(len, groups)))
+
+
+class Lanes(Annx):
+    """The kernels of whole steps, a trial in each lane; the steps between evaluations are one call."""
+
+    name = "annx in lanes"
+    needs = ("llvmlite",)
+    engine = "lanes"
 
 
 class Matmul(Contender):
@@ -256,6 +266,7 @@ class Jax(Contender):
         return Work(run, case.trials)
 
 
+CALLED = 50  # steps of one call, those between two evaluations
 SCANNED = 100  # steps of one compiled scan; steps are asked for in multiples of it
 BATCHES = 400
 
@@ -269,7 +280,7 @@ def data(case: Case) -> tuple[Any, Any]:
     return x, y.astype(np.float32)
 
 
-CONTENDERS: tuple[type[Contender], ...] = (Annx, Torch, Sklearn, Jax, Matmul)
+CONTENDERS: tuple[type[Contender], ...] = (Lanes, Annx, Torch, Sklearn, Jax, Matmul)
 
 
 def limit_threads(threads: int) -> None:

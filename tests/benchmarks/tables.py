@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.arena import Time
-from benchmarks.contenders import Annx, Contender, Jax, Matmul, Sklearn, Torch
+from benchmarks.contenders import Annx, Contender, Jax, Lanes, Matmul, Sklearn, Torch
 from benchmarks.networks import Case
 from benchmarks.profile import PHASES
 
@@ -37,11 +37,11 @@ class Lines:
             time, spread = times[contender.name]
             return f"{_number(time.wall)} ±{spread:.0%} ({_number(time.cpu)})"
 
-        def ratio(contender: type[Contender], target: float) -> str:
-            if contender.name not in times:
+        def ratio(contender: type[Contender], target: float, to: type[Contender] = Annx) -> str:
+            if contender.name not in times or to.name not in times:
                 return "skipped"
             wall, cpu = (
-                getattr(times[contender.name][0], clock) / getattr(times[Annx.name][0], clock)
+                getattr(times[contender.name][0], clock) / getattr(times[to.name][0], clock)
                 for clock in ("wall", "cpu")
             )
             return f"{wall:.3g}x ({cpu:.3g}x; {target:g}x)"
@@ -50,6 +50,8 @@ class Lines:
         self.networks.append(
             [
                 f"{case.name}, {case.trials} trials",
+                f"{cell(Lanes)}; {case.target.lanes[0]:g}",
+                ratio(Jax, case.target.lanes[1], Lanes),
                 f"{cell(Annx)}; {case.target.us:g}",
                 cell(Torch),
                 ratio(Torch, case.target.against_torch),
@@ -93,6 +95,8 @@ class Lines:
         """Return all tables that have rows."""
         network = [
             "network",
+            "annx in lanes, 2 processes; target",
+            "JAX to it (target)",
             "annx, 2 processes; target",
             Torch.name,
             "annx against it (target)",

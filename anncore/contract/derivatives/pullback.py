@@ -40,7 +40,7 @@ def pullback(
     """
     derivatives = component.__dict__.get(DERIVED)
     if derivatives is None:
-        derivatives = component.__dict__[DERIVED] = _Derivatives(tuple(_hypers(component).values()))
+        derivatives = component.__dict__[DERIVED] = _Derivatives(tuple(hypers_of(component).values()))
     arrays = [*inputs, *(array for array in (grad, result) if array is not None)]
     key = name, tuple(wrt), grad is None, result is None, tuple((a.shape, a.dtype.char) for a in arrays)
     recipe = derivatives.get(key)
@@ -125,7 +125,7 @@ def traced(
     symbols = [graph.input(array) for array in inputs]
     twin = with_symbols(component, graph)
     made = _recorded(formula, twin, symbols)
-    return graph, symbols, made, {key: getattr(twin, key).node for key in _hypers(component)}
+    return graph, symbols, made, {key: getattr(twin, key).node for key in hypers_of(component)}
 
 
 def _recorded(formula: Callable[..., Any], component: Any, symbols: Sequence[Symbol]) -> Symbol:
@@ -142,7 +142,7 @@ def _recorded(formula: Callable[..., Any], component: Any, symbols: Sequence[Sym
     return made
 
 
-def _hypers(component: Any) -> dict[str, Any]:
+def hypers_of(component: Any) -> dict[str, Any]:
     """Return the hyperparameters that hold one number per trial, as arrays or as another trace's symbols."""
     values = {key: getattr(component, key) for key in declared(_class(component))}
     return {key: value for key, value in values.items() if getattr(value, "shape", ())}
@@ -155,6 +155,6 @@ def _class(component: Any) -> Any:
 def with_symbols(component: Any, graph: Graph) -> Any:
     """Return a copy of the component whose hyperparameters per trial are symbols with known values."""
     twin = copy(component)
-    for key, value in _hypers(component).items():
+    for key, value in hypers_of(component).items():
         object.__setattr__(twin, key, graph.input(sample_of(value), known=True))
     return twin

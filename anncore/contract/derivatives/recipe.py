@@ -49,8 +49,16 @@ class Recipe:
         """Return the outputs for these inputs, then given values."""
         values = self._start.copy()
         values[: self._given] = arrays
+        if arrays and isinstance(arrays[0], Symbol):
+            return self._recorded(arrays[0].graph, values)
         for function, places, options, result in self._steps:
             values[result] = function(*[values[place] for place in places], **options)
+        return [values[place] for place in self._results]
+
+    def _recorded(self, graph: Any, values: list[Any]) -> list[Any]:
+        """Return the symbols of the outputs, all steps recorded in the graph of the inputs."""
+        for function, places, options, result in self._steps:
+            values[result] = graph.record(function, *[values[place] for place in places], **options)
         return [values[place] for place in self._results]
 
 

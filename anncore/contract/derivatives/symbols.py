@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -321,7 +322,33 @@ def _operand(value: Any) -> Any:
 
 def sample_of(value: Any) -> Any:
     """Return the value of a hyperparameter: while a kernel is traced, the sample that its symbol has."""
+    if isinstance(value, Symbol) and value.node.value is not None:
+        return value.node.value
     return getattr(value, "sample", value)
+
+
+_READING: list[Array] | None = None
+
+
+@contextmanager
+def noting_reads() -> Iterator[list[Array]]:
+    """Collect, in a list, the values of hyperparameters that formulas look at while they are recorded.
+
+    What is recorded may be other for other values of these, as where a formula says `if self.rate > 0`.
+    """
+    global _READING
+    before, _READING = _READING, []
+    try:
+        yield _READING
+    finally:
+        _READING = before
+
+
+def _inputs_of(node: Node) -> list[Array]:
+    """Return the values of the inputs that a known node is computed from."""
+    if node.function is None:
+        return [] if node.value is None else [node.value]
+    return [value for arg in node.args if isinstance(arg, Node) for value in _inputs_of(arg)]
 
 
 VIEWS: frozenset[Any] = frozenset((item, windows, spread, reshaped, np.transpose, np.flip))
@@ -386,6 +413,8 @@ class Symbol(Operators):
     def _known(self) -> Any:
         if self.node.value is None:
             raise refuse_values()
+        if _READING is not None:
+            _READING.extend(_inputs_of(self.node))
         return self.node.value
 
     def __bool__(self) -> bool:

@@ -1,0 +1,67 @@
+"""The comparison of kernels with the formulas that they are made of, before a process first uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.kinds import Array
+from anncore.engine.evaluation import Evaluator
+from anncore.engine.network_stack import Stack
+
+CLOSE = {"float32": 1e-3, "float64": 1e-8}
+"""How far numbers may lie apart, as a share of the largest: rounding, many times over."""
+MOST_APART = 0.1
+"""The share of numbers that may lie further apart: at a kink rounding decides which slope counts."""
+
+
+def refuse_disagreement(stack: Any) -> None:
+    """Raise ComponentError where kernels and formulas differ by more than rounding explains.
+
+    stack: a `LaneStack`. Its first trial makes a step on both engines, from the same weights with the same
+    examples; gradients, new weights, predictions and losses are compared.
+    """
+    trial, data = stack.trials[0], stack.data[0]
+    one: Any = type(stack)([trial], stack.registry, [data], agreed=True)
+    other = Stack([trial], stack.registry, [data])
+    for each in (one, other):
+        each.initialize()
+    start = one.theta.copy()
+    one.advance(1, 1, 2)
+    other.step(1, 2)
+    stages = {"gradients": (one.gradients, other.grads.copy())}
+    # Updates from the same gradients: one that is 0 but for rounding is a whole step of Adam.
+    other.initialize()
+    other.grads[...] = one.gradients
+    other.update(1, 2)
+    stages["updates"] = one.theta - start, other.theta - start
+    ours, theirs = stack.evaluator_of(one), Evaluator(other)
+    for name, values in other.weights.items():
+        values[...] = one.weights[name]
+    losses = [np.stack(list(each.curve([]).values())) for each in (ours, theirs)]
+    stages |= {"losses": (losses[0], losses[1])}
+    for name, (lanes, formulas) in stages.items():
+        if apart(lanes, formulas) > MOST_APART:
+            raise ComponentError(
+                f"the engine 'lanes' gives other {name} than the formulas of {_names(stack)}, by more than "
+                "rounding explains; write [train] engine = 'blas', and please report it."
+            )
+
+
+def apart(lanes: Array, formulas: Array) -> float:
+    """Return the share of numbers that differ by more than rounding explains."""
+    sound = np.isfinite(formulas)
+    if not sound.any():
+        return 0.0
+    bound = CLOSE[str(formulas.dtype)] * np.abs(formulas[sound]).max()
+    off = ~(np.abs(lanes[sound] - formulas[sound]) <= bound)
+    return float(off.mean())
+
+
+def _names(stack: Any) -> str:
+    parts = stack.trials[0].parts
+    activations = {inner.name for inner in parts["network"].refs.get("activation", ())}
+    names = [parts["network"].name, *sorted(activations), parts["loss"].name, parts["optimizer"].name]
+    return ", ".join(name.rpartition(":")[2] for name in names)

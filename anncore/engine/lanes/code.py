@@ -1,0 +1,300 @@
+"""LLVM's text of one function on lanes: vectors of the same number of 16 (float32) or 8 (float64) trials.
+
+Every operation is the IEEE operation of each lane. Nothing crosses lanes, nothing is contracted or reordered,
+so the bits of a trial depend neither on its neighbours nor on the width of the processor's vectors, for which
+LLVM splits what is wider.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+Index = int | str
+"""A place: a number, or the name of an i64."""
+
+
+class Kind(NamedTuple):
+    """How numbers of a dtype lie in vectors of 512 bits."""
+
+    scalar: str
+    suffix: str
+    lanes: int
+    integer: str
+    bytes: int
+
+
+KINDS = {"float32": Kind("float", "f32", 16, "i32", 4), "float64": Kind("double", "f64", 8, "i64", 8)}
+ALIGN = 64  # bytes of a vector
+
+
+class Code:
+    """The body of a function under construction. Methods append instructions and return names of results."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype, self.kind = dtype, KINDS[dtype]
+        lanes = self.kind.lanes
+        self.type = f"<{lanes} x {self.kind.scalar}>"
+        self.whole = f"<{lanes} x {self.kind.integer}>"
+        self.truth = f"<{lanes} x i1>"
+        self.lines: list[str] = []
+        self.block = "entry"
+        self.intrinsics: dict[str, str] = {}
+        self.tables: dict[str, str] = {}
+        self._names = 0
+        self._constants: dict[Any, str] = {}
+
+    def name(self) -> str:
+        """Return a name that is not in use."""
+        self._names += 1
+        return f"%v{self._names}"
+
+    def add(self, text: str) -> str:
+        """Append an instruction and return the name of its result."""
+        name = self.name()
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    # Numbers
+
+    def number(self, value: float) -> str:
+        """Return a number in every lane, rounded to the dtype."""
+        key = struct.pack(">d", value)
+        if key not in self._constants:
+            if self.dtype == "float32":
+                value = _single(value)
+            one = f"{self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()}"
+            self._constants[key] = "<" + ", ".join([one] * self.kind.lanes) + ">"
+        return self._constants[key]
+
+    def integer(self, value: int) -> str:
+        """Return an integer in every lane."""
+        return "<" + ", ".join([f"{self.kind.integer} {value}"] * self.kind.lanes) + ">"
+
+    def arithmetic(self, operation: str, one: str, other: str) -> str:
+        """Append fadd, fsub, fmul or fdiv."""
+        return self.add(f"{operation} {self.type} {one}, {other}")
+
+    def plus(self, one: str, other: str) -> str:
+        """Append one + other."""
+        return self.arithmetic("fadd", one, other)
+
+    def minus(self, one: str, other: str) -> str:
+        """Append one - other."""
+        return self.arithmetic("fsub", one, other)
+
+    def times(self, one: str, other: str) -> str:
+        """Append one * other."""
+        return self.arithmetic("fmul", one, other)
+
+    def over(self, one: str, other: str) -> str:
+        """Append one / other."""
+        return self.arithmetic("fdiv", one, other)
+
+    def fma(self, one: str, other: str, more: str) -> str:
+        """Append one * other + more, rounded once."""
+        return self._called("fma", one, other, more)
+
+    def sqrt(self, value: str) -> str:
+        """Append the root."""
+        return self._called("sqrt", value)
+
+    def absolute(self, value: str) -> str:
+        """Append |value|."""
+        return self._called("fabs", value)
+
+    def _called(self, function: str, *args: str) -> str:
+        name = f"@llvm.{function}.v{self.kind.lanes}{self.kind.suffix}"
+        self.intrinsics[name] = f"declare {self.type} {name}({', '.join([self.type] * len(args))})"
+        return self.add(f"call {self.type} {name}({', '.join(f'{self.type} {arg}' for arg in args)})")
+
+    def negative(self, value: str) -> str:
+        """Append -value."""
+        return self.add(f"fneg {self.type} {value}")
+
+    def compared(self, how: str, one: str, other: str) -> str:
+        """Append a comparison: ogt, oge, olt, ole, oeq, une, uno."""
+        return self.add(f"fcmp {how} {self.type} {one}, {other}")
+
+    def chosen(self, truth: str, one: str, other: str) -> str:
+        """Append `one` where the truth value holds, `other` elsewhere."""
+        return self.add(f"select {self.truth} {truth}, {self.type} {one}, {self.type} {other}")
+
+    def logical(self, operation: str, one: str, other: str) -> str:
+        """Append and, or of truth values."""
+        return self.add(f"{operation} {self.truth} {one}, {other}")
+
+    def negated(self, truth: str) -> str:
+        """Append not."""
+        true = "<" + ", ".join(["i1 true"] * self.kind.lanes) + ">"
+        return self.add(f"xor {self.truth} {truth}, {true}")
+
+    def as_number(self, truth: str) -> str:
+        """Append 1 where a truth value holds, 0 elsewhere."""
+        return self.chosen(truth, self.number(1.0), self.number(0.0))
+
+    def bits(self, value: str) -> str:
+        """Append the bits of numbers as integers."""
+        return self.add(f"bitcast {self.type} {value} to {self.whole}")
+
+    def from_bits(self, value: str) -> str:
+        """Append the numbers of these bits."""
+        return self.add(f"bitcast {self.whole} {value} to {self.type}")
+
+    def on_integers(self, operation: str, one: str, other: str) -> str:
+        """Append add, sub, and, or, shl, lshr, ashr of integers."""
+        return self.add(f"{operation} {self.whole} {one}, {other}")
+
+    def splat(self, scalar: str) -> str:
+        """Append a vector of one number."""
+        one = self.add(f"insertelement {self.type} poison, {self.kind.scalar} {scalar}, i32 0")
+        zeros = f"<{self.kind.lanes} x i32> zeroinitializer"
+        return self.add(f"shufflevector {self.type} {one}, {self.type} poison, {zeros}")
+
+    # The same lanes in float64
+
+    def widened(self) -> Wide:
+        """Return what appends operations on float64 to this code, which is of float32."""
+        return Wide(self)
+
+    def narrowed(self, value: str) -> str:
+        """Append a vector of `widened`, rounded to float32."""
+        lanes = self.kind.lanes
+        return self.add(f"fptrunc <{lanes} x double> {value} to {self.type}")
+
+    # Places and memory
+
+    def sum(self, one: Index, other: Index) -> Index:
+        """Append the sum of two places."""
+        if isinstance(one, int) and isinstance(other, int):
+            return one + other
+        if one == 0:
+            return other
+        return one if other == 0 else self.add(f"add i64 {one}, {other}")
+
+    def product(self, one: Index, factor: Index) -> Index:
+        """Append a place times a factor."""
+        if isinstance(one, int) and isinstance(factor, int):
+            return one * factor
+        if one == 0 or factor == 0:
+            return 0
+        if one == 1:
+            return factor
+        return one if factor == 1 else self.add(f"mul i64 {one}, {factor}")
+
+    def at(self, pointer: str, place: Index, kind: str = "") -> str:
+        """Append the address of an element, by default of a vector."""
+        return self.add(f"getelementptr {kind or self.type}, ptr {pointer}, i64 {place}")
+
+    def load(self, pointer: str, place: Index = 0) -> str:
+        """Append the vector at a place."""
+        return self.add(f"load {self.type}, ptr {self.at(pointer, place)}, align {ALIGN}")
+
+    def load_scalar(self, kind: str, pointer: str, place: Index = 0) -> str:
+        """Append one number of another kind, such as i64 or ptr."""
+        return self.add(f"load {kind}, ptr {self.at(pointer, place, kind)}")
+
+    def store(self, value: str, pointer: str, place: Index = 0) -> None:
+        """Append the writing of a vector."""
+        self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {ALIGN}")
+
+    def table(self, values: Sequence[float]) -> str:
+        """Return the address of constants, one number each."""
+        numbers = [_single(float(value)) if self.dtype == "float32" else float(value) for value in values]
+        content = ", ".join(
+            f"{self.kind.scalar} 0x{struct.pack('>d', number).hex().upper()}" for number in numbers
+        )
+        text = (
+            f"private unnamed_addr constant [{len(numbers)} x {self.kind.scalar}] [{content}], align {ALIGN}"
+        )
+        return self.tables.setdefault(text, f"@c{len(self.tables)}")
+
+    # Flow
+
+    def begin(self, block: str) -> None:
+        """Begin a block; the one before must have ended."""
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def label(self) -> str:
+        """Return the name of a new block."""
+        return f"b{self.name()[2:]}"
+
+    def loop(
+        self,
+        count: Index,
+        body: Callable[[Index, Sequence[str]], Sequence[str]],
+        carried: Sequence[str] = (),
+        step: int = 1,
+    ) -> Sequence[str]:
+        """Append a loop that runs once at least; return what its last turn gives.
+
+        body: called once, with the index and the carried vectors; returns these for the next turn.
+        """
+        if isinstance(count, int) and count == step:
+            return body(0, carried)
+        before, head, after = self.block, self.label(), self.label()
+        self.lines.append(f"br label %{head}")
+        self.begin(head)
+        index, following = self.name(), self.name()
+        places = []
+        names = [self.name() for _ in carried]
+        for _ in (index, *names):
+            places.append(len(self.lines))
+            self.lines.append("")
+        results = list(body(index, names))
+        end = self.block
+        self.lines[places[0]] = f"{index} = phi i64 [0, %{before}], [{following}, %{end}]"
+        for place, name, start, result in zip(places[1:], names, carried, results, strict=True):
+            self.lines[place] = f"{name} = phi {self.type} [{start}, %{before}], [{result}, %{end}]"
+        self.lines.append(f"{following} = add nuw nsw i64 {index}, {step}")
+        more = self.add(f"icmp slt i64 {following}, {count}")
+        self.lines.append(f"br i1 {more}, label %{head}, label %{after}")
+        self.begin(after)
+        return results
+
+    def branch(self, condition: str, yes: Callable[[], None], no: Callable[[], None]) -> None:
+        """Append what happens if an i1 holds, and what else."""
+        one, other, after = self.label(), self.label(), self.label()
+        self.lines.append(f"br i1 {condition}, label %{one}, label %{other}")
+        for label, body in ((one, yes), (other, no)):
+            self.begin(label)
+            body()
+            self.lines.append(f"br label %{after}")
+        self.begin(after)
+
+    def function(self) -> str:
+        """Return the text of the whole module: `void f(ptr table)`."""
+        head = ["define void @f(ptr noalias %table) {", "entry:"]
+        tables = [f"{name} = {text}" for text, name in self.tables.items()]
+        return "\n".join([*tables, *self.intrinsics.values(), *head, *self.lines, "ret void", "}"]) + "\n"
+
+
+class Wide(Code):
+    """Operations in float64 on all lanes of float32, appended to the code they are for."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__("float64")
+        self._code = code
+        self.kind = self.kind._replace(lanes=code.kind.lanes)
+        self.type = f"<{code.kind.lanes} x double>"
+        self.whole, self.truth = f"<{code.kind.lanes} x i64>", code.truth
+        self.lines, self.intrinsics = code.lines, code.intrinsics
+
+    def name(self) -> str:
+        """Return a name that is not in use."""
+        return self._code.name()
+
+    def widen(self, value: str) -> str:
+        """Append a vector of float32 in float64."""
+        return self.add(f"fpext {self._code.type} {value} to {self.type}")
+
+
+def _single(value: float) -> float:
+    """Return the nearest number of float32."""
+    try:
+        rounded: float = struct.unpack(">f", struct.pack(">f", value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+    return rounded

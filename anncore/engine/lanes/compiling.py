@@ -1,0 +1,61 @@
+"""Kernels as machine code, ready to be called with arrays; compiled once, and kept on disk."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.engine.lanes.kept import keep_code, kept_code, named
+
+Argument = Array | int
+Kernel = Callable[[Sequence[Argument]], None]
+"""A kernel, called with the entries of its table: arrays by address, and lengths."""
+
+_LOCK = threading.Lock()
+_ENGINES: list[Any] = []  # code lives as long as its engine
+
+
+@cache
+def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
+    """Return the kernel of a text, compiled for a processor, by default for this one."""
+    with _LOCK:
+        address = _address(text, processor, features)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+    def call(arguments: Sequence[Argument]) -> None:
+        table = np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
+        function(table.ctypes.data)
+
+    return call
+
+
+def _address(text: str, processor: str, features: str) -> int:
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    if not processor:
+        processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
+    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    name = named(text, f"{versions} {llvm.get_process_triple()} {processor} {features}")
+    code = kept_code(name)
+    module = llvm.parse_assembly(text if code is None else "")
+    module.verify()
+    engine = llvm.create_mcjit_compiler(module, machine)
+    if code is None:
+        engine.set_object_cache(lambda _, made: keep_code(name, made), lambda _: None)
+    else:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    address: int = engine.get_function_address("f")
+    return address

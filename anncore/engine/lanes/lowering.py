@@ -1,0 +1,586 @@
+"""From the loops of a graph to LLVM's text."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.derivatives import primitives
+from anncore.contract.derivatives.symbols import Node
+from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.nests import (
+    MATMULS,
+    PIECES,
+    VIEWS,
+    Nest,
+    Nests,
+    Unlowerable,
+    elementwise,
+    size,
+    tail,
+)
+from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, fixed_power, maker_of, truths
+
+Indices = tuple[Index, ...]
+TILE = 16  # sums that a product keeps in registers
+COLUMNS = 8  # sums side by side
+LARGEST = (np.max, np.amax)
+SMALLEST = (np.min, np.amin)
+
+
+class Place(NamedTuple):
+    """Where an array of vectors begins: a pointer, and vectors beyond it."""
+
+    pointer: str
+    offset: Index = 0
+
+
+class Workspace:
+    """Memory for what loops leave for others; what nobody reads any more is used again."""
+
+    def __init__(self, pointer: str, start: int = 0) -> None:
+        self.pointer, self.vectors = pointer, start
+        self._free: list[tuple[int, int]] = []  # offset, size
+
+    def take(self, vectors: int) -> Place:
+        """Return a free place for so many vectors."""
+        fitting = [hole for hole in self._free if hole[1] >= vectors]
+        if fitting:
+            hole = min(fitting, key=lambda hole: hole[1])
+            self._free.remove(hole)
+            if hole[1] > vectors:
+                self._free.append((hole[0] + vectors, hole[1] - vectors))
+            return Place(self.pointer, hole[0])
+        place = Place(self.pointer, self.vectors)
+        self.vectors += vectors
+        return place
+
+    def give_back(self, place: Place, vectors: int) -> None:
+        """Let a place be used again."""
+        assert isinstance(place.offset, int)
+        holes = sorted([*self._free, (place.offset, vectors)])
+        merged = [holes[0]]
+        for start, length in holes[1:]:
+            before, own = merged[-1]
+            if before + own == start:
+                merged[-1] = before, own + length
+            else:
+                merged.append((start, length))
+        self._free = merged
+
+
+class Lowering:
+    """Appends the loops of a graph to code.
+
+    inputs: where the graph's inputs lie. outputs: what to compute, and where to write it; several places for
+    one node are allowed. work: memory for what lies between.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        inputs: Mapping[Node, Place],
+        outputs: Sequence[tuple[Node, Place]],
+        work: Workspace,
+    ) -> None:
+        self._code, self._work = code, work
+        self._places: dict[Node, Place] = dict(inputs)
+        self._nests = Nests([node for node, _ in outputs])
+        self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
+        wanted: dict[Node, list[Place]] = {}
+        for node, place in outputs:
+            wanted.setdefault(node, []).append(place)
+        last = self._last_reads()
+        copies = self._given_places(wanted, inputs, last)
+        for at, nest in enumerate(self._nests.nests):
+            for node in nest.stored:
+                if node not in self._places:
+                    self._places[node] = work.take(size(node))
+            self._append(nest)
+            for node in [*self._nests.reads(nest), *nest.stored]:
+                own = self._places.get(node)
+                done = own is not None and own.pointer == work.pointer and last.get(node, -1) <= at
+                if own is not None and done and node not in inputs:
+                    work.give_back(own, size(node))
+        for node, place in copies:
+            self._copy(node, place)
+
+    def _last_reads(self) -> dict[Node, int]:
+        """Return the last loop that reads each array; what is written out at the end is read for ever."""
+        last: dict[Node, int] = {}
+        for at, nest in enumerate(self._nests.nests):
+            last.update(dict.fromkeys(self._nests.reads(nest), at))
+        for output in self._nests.outputs:
+            last.update((source, len(self._nests.nests)) for source, _ in self._nests.sources(output))
+        return last
+
+    def _given_places(
+        self, wanted: Mapping[Node, Sequence[Place]], inputs: Mapping[Node, Place], last: Mapping[Node, int]
+    ) -> list[tuple[Node, Place]]:
+        """Let loops write outputs where they belong; return those that must be copied at the end.
+
+        An output that takes the place of an input is copied if a later loop reads that input.
+        """
+        made = {node: at for at, nest in enumerate(self._nests.nests) for node in nest.made}
+        taken = {place: node for node, place in inputs.items()}
+        copies: list[tuple[Node, Place]] = []
+        for node, places in wanted.items():
+            for place in places:
+                over = taken.get(place)
+                free = over is None or last.get(over, -1) <= made.get(node, -1)
+                if node in made and node not in self._places and free:
+                    self._places[node] = place
+                else:
+                    copies.append((node, place))
+        return copies
+
+    def _copy(self, node: Node, place: Place) -> None:
+        """Append the writing of what a node, or the view that it is, gives elsewhere."""
+        code = self._code
+        view = node in self._nests.copied and node not in self._places
+
+        def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            for index in indices:
+                value = self._viewed(node, index, memo) if view else self._value(node, index, memo)
+                code.store(value, place.pointer, self._linear(index, tail(node), place))
+
+        self._over(tail(node), (1, 1), body)
+        if view:
+            self._places[node] = place
+
+    # Loops
+
+    def _append(self, nest: Nest) -> None:
+        producer = nest.producer
+        self._once = {}
+        if producer is not None and producer.function in PIECES:
+            self._pieces(producer)
+            return
+        if producer is not None and producer.function in VIEWS:
+            self._copy(producer, self._places.pop(producer))
+            return
+        self._load_singles(nest)
+        tile = (1, 1)
+        begin: Callable[[Sequence[Indices], dict[Any, str]], None] | None = None
+        if producer is not None and producer.function in MATMULS:
+            tile, begin = self._product_tile(producer), self._product(producer)
+        elif producer is not None:
+            tile, begin = (1, COLUMNS), self._reduction(producer)
+        if producer is None and self._flat(nest):
+            self._flat_loop(nest)
+            return
+
+        def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            if begin is not None:
+                begin(indices, memo)
+            self._finish(nest, indices, memo)
+
+        self._over(nest.domain, tile, body)
+
+    def _finish(self, nest: Nest, indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+        """Append the formulas of a loop at some places, then write what others read."""
+        code = self._code
+        results = []
+        for index in indices:
+            for root in nest.roots:
+                memo[root, index] = self._operation(root, index, memo)
+            results += [(node, index, memo[node, index]) for node in nest.stored]
+        for node, index, value in results:
+            place = self._places[node]
+            if node.dtype.kind == "b":
+                value = code.as_number(value)
+            code.store(value, place.pointer, self._linear(index, tail(node), place))
+
+    def _load_singles(self, nest: Nest) -> None:
+        """Load numbers that are one per trial before the loop."""
+        for node in self._nests.reads(nest):
+            if size(node) == 1:
+                self._once[node] = self._loaded(node, (0,) * len(tail(node)))
+
+    def _over(
+        self,
+        domain: tuple[int, ...],
+        tile: tuple[int, int],
+        body: Callable[[Sequence[Indices], dict[Any, str]], None],
+    ) -> None:
+        """Append loops over a domain, in tiles of its last two axes; `body` gets the places of a tile."""
+        code = self._code
+        tiles = [1] * len(domain)
+        for axis, most in zip(range(len(domain) - 1, -1, -1), reversed(tile), strict=False):
+            tiles[axis] = most
+
+        def descend(axis: int, starts: list[Index], widths: list[int]) -> None:
+            if axis == len(domain):
+                offsets = itertools.product(*map(range, widths))
+                added: dict[tuple[int, int], Index] = {}
+                indices = []
+                for offset in offsets:
+                    for at, one in enumerate(offset):
+                        if (at, one) not in added:
+                            added[at, one] = code.sum(starts[at], one)
+                    indices.append(tuple(added[at, one] for at, one in enumerate(offset)))
+                body(indices, {})
+                return
+            whole = domain[axis] // tiles[axis] * tiles[axis]
+            if whole:
+
+                def inner(index: Index, _: Sequence[str]) -> Sequence[str]:
+                    descend(axis + 1, [*starts, index], [*widths, tiles[axis]])
+                    return []
+
+                code.loop(whole, inner, step=tiles[axis])
+            if whole < domain[axis]:
+                descend(axis + 1, [*starts, whole], [*widths, domain[axis] - whole])
+
+        descend(0, [], [])
+
+    def _flat(self, nest: Nest) -> bool:
+        """Tell whether all that a loop reads has its own shape, or is one number per trial."""
+        if len(nest.domain) < 2:
+            return False
+        for root in nest.roots:
+            for member in self._nests.members(root):
+                if tail(member) != nest.domain and size(member) != 1:
+                    return False
+                for arg in member.args:
+                    if isinstance(arg, np.ndarray) and arg.size > 1 and np.unique(arg).size > 1:
+                        return False
+                    if not isinstance(arg, Node) or size(arg) == 1:
+                        continue
+                    if arg.function in VIEWS or tail(arg) != nest.domain:
+                        return False
+        return True
+
+    def _flat_loop(self, nest: Nest) -> None:
+        code, total = self._code, int(np.prod(nest.domain))
+
+        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
+            flat: Indices = (*(0,) * (len(nest.domain) - 1), index)
+            self._finish(nest, [flat], {})
+            return []
+
+        code.loop(total, body)
+
+    # What loops begin with
+
+    def _product_tile(self, node: Node) -> tuple[int, int]:
+        rows, columns = tail(node)[-2:]
+        wide = min(columns, 4)
+        return min(rows, max(TILE // max(wide, 1) // (1 if wide > 1 else 2), 1)), wide
+
+    def _product(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
+        left, right = node.args
+        if len(tail(node)) < 2 or len(left.shape) != len(right.shape):
+            raise Unlowerable("a product of arrays with unequal axes")
+        inner = left.shape[-1]
+        code = self._code
+
+        def begin(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            def step(k: Index, sums: Sequence[str]) -> Sequence[str]:
+                read: dict[Any, str] = {}
+                results = []
+                for index, total in zip(indices, sums, strict=True):
+                    one = self._value(left, _matched(left, (*index[:-1], k)), read)
+                    other = self._value(right, _matched(right, (*index[:-2], k, index[-1])), read)
+                    results.append(code.fma(one, other, total))
+                return results
+
+            totals = code.loop(inner, step, [code.number(0.0)] * len(indices))
+            memo.update(((node, index), total) for index, total in zip(indices, totals, strict=True))
+
+        return begin
+
+    def _reduction(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
+        array = node.args[0]
+        if not isinstance(array, Node):
+            raise Unlowerable("a sum of a constant")
+        options = dict(node.options)
+        axes, kept = _axes(node)
+        if set(options) - {"axis", "keepdims"}:
+            raise Unlowerable(f"{node.function.__name__} with {', '.join(sorted(options))}")  # type: ignore[union-attr]
+        shape = tail(array)
+        reduced = [axis - 1 for axis in axes]
+        count = int(np.prod([shape[axis] for axis in reduced]))
+        code = self._code
+
+        def start(index: Indices) -> list[Index]:
+            if kept:
+                return list(index)
+            left = iter(index)
+            return [0 if axis in reduced else next(left) for axis in range(len(shape))]
+
+        def begin(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            def descend(at: int, places: list[list[Index]], totals: Sequence[str]) -> Sequence[str]:
+                if at == len(reduced):
+                    read: dict[Any, str] = {}
+                    values = [self._value(array, tuple(place), read) for place in places]
+                    return [
+                        self._joined(node, total, value) for total, value in zip(totals, values, strict=True)
+                    ]
+
+                def turn(k: Index, sums: Sequence[str]) -> Sequence[str]:
+                    inner = [[*place[: reduced[at]], k, *place[reduced[at] + 1 :]] for place in places]
+                    return descend(at + 1, inner, sums)
+
+                return code.loop(shape[reduced[at]], turn, totals)
+
+            first = code.number(_neutral(node))
+            totals = descend(0, [start(index) for index in indices], [first] * len(indices))
+            for index, total in zip(indices, totals, strict=True):
+                if node.function is np.mean:
+                    total = code.over(total, code.number(float(count)))
+                memo[node, index] = total
+
+        return begin
+
+    def _joined(self, node: Node, total: str, value: str) -> str:
+        if node.function in LARGEST:
+            return maker_of(np.maximum)(self._code, total, value)  # type: ignore[misc]
+        if node.function in SMALLEST:
+            return maker_of(np.minimum)(self._code, total, value)  # type: ignore[misc]
+        return self._code.plus(total, value)
+
+    def _pieces(self, node: Node) -> None:
+        """Append the joining of arrays, or the reverse of slices: each piece by a loop of its own."""
+        code, place, shape = self._code, self._places[node], tail(node)
+        options = dict(node.options)
+        if node.function is primitives.put_back:
+
+            def clear(index: Index, _: Sequence[str]) -> Sequence[str]:
+                code.store(code.number(0.0), place.pointer, code.sum(place.offset, index))
+                return []
+
+            code.loop(size(node), clear)
+        starts = 0
+        for number, piece in enumerate(node.args):
+            if node.function is primitives.put_back:
+                target = _sliced(options["indices"][number], node.shape)
+            elif node.function is primitives.stacked:
+                target = _stacked(options["axis"], number)
+            else:
+                target = _shifted(options["axis"], starts)
+                starts += piece.shape[options["axis"]]
+            self._put(piece, shape, place, target, add=node.function is primitives.put_back)
+
+    def _put(
+        self,
+        piece: Any,
+        shape: tuple[int, ...],
+        place: Place,
+        target: Callable[[Code, Indices], Indices],
+        *,
+        add: bool,
+    ) -> None:
+        code = self._code
+
+        def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            for index in indices:
+                at = self._linear(target(code, index), shape, place)
+                value = self._value(piece, index, memo)
+                if add:
+                    value = code.plus(code.load(place.pointer, at), value)
+                code.store(value, place.pointer, at)
+
+        self._over(tail(piece), (1, 1), body)
+
+    # Values
+
+    def _linear(self, index: Indices, shape: tuple[int, ...], place: Place) -> Index:
+        """Return the place of an element, in vectors from the pointer."""
+        code = self._code
+        total: Index = 0
+        for at, length in zip(index, shape, strict=True):
+            total = code.sum(code.product(total, length), at)
+        return code.sum(place.offset, total)
+
+    def _loaded(self, node: Node, index: Indices) -> str:
+        code, place = self._code, self._places[node]
+        value = code.load(place.pointer, self._linear(index, tail(node), place))
+        if node.dtype.kind == "b":
+            return code.compared("une", value, code.number(0.0))
+        return value
+
+    def _value(self, value: Any, index: Indices, memo: dict[Any, str]) -> str:
+        """Return one element of an array at a place."""
+        if not isinstance(value, Node):
+            return self._constant(value, index)
+        if value in self._once:
+            return self._once[value]
+        if (value, index) not in memo:
+            if self._nests.is_view(value):
+                memo[value, index] = self._viewed(value, index, memo)
+            elif value in self._places:
+                memo[value, index] = self._loaded(value, index)
+            elif value.function is None or not elementwise(value):
+                raise Unlowerable(f"an array of shape {value.shape} that is not computed before it is read")
+            else:
+                memo[value, index] = self._operation(value, index, memo)
+        return memo[value, index]
+
+    def _constant(self, value: Any, index: Indices) -> str:
+        code = self._code
+        if isinstance(value, (bool, np.bool_)):
+            word = "true" if value else "false"
+            return "<" + ", ".join([f"i1 {word}"] * code.kind.lanes) + ">"
+        if isinstance(value, (int, float, np.generic)):
+            return code.number(float(value))
+        array = np.asarray(value)
+        if array.dtype.kind not in "fib" or not array.size:
+            raise Unlowerable(f"a constant array of type {array.dtype}")
+        first = array.ravel()[0]
+        if (array == first).all():
+            return self._constant(first.item(), index)
+        if len(array.shape) == len(index) + 1:  # with an axis for trials
+            if (array != array[:1]).any():
+                raise Unlowerable("a constant that differs between trials")
+            array = array[0]
+        behind = index[len(index) - array.ndim :]
+        place: Index = 0
+        for at, length in zip(behind, array.shape, strict=True):
+            place = code.sum(code.product(place, length), 0 if length == 1 else at)
+        number = code.splat(code.load_scalar(code.kind.scalar, code.table(array.ravel().tolist()), place))
+        return code.compared("une", number, code.number(0.0)) if array.dtype.kind == "b" else number
+
+    def _operation(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
+        code = self._code
+        if node.dtype.kind == "f" and node.dtype.name != code.dtype:
+            raise Unlowerable(f"{node.dtype.name} within {code.dtype}")
+        if node.dtype.kind not in "fb":
+            raise Unlowerable(f"numbers of type {node.dtype}")
+        function = node.function
+        args = [
+            self._value(arg, _broadcast(arg, node, index), memo) if _is_array(arg) else arg
+            for arg in node.args
+        ]
+        if function in (np.power, operator.pow, primitives.power) and isinstance(node.args[1], (int, float)):
+            fixed = fixed_power(code, args[0], float(node.args[1]))
+            if fixed is not None:
+                return fixed
+        args = [arg if isinstance(arg, str) else self._constant(arg, index) for arg in args]
+        kinds = truths(node.args)
+        if function in LOGICAL or function in NOT:
+            if not all(kinds):
+                raise Unlowerable("logic on numbers")
+            return code.negated(args[0]) if function in NOT else code.logical(LOGICAL[function], *args)
+        first = 1 if function is np.where else 0
+        for at in range(first, len(args)):
+            if kinds[at]:
+                args[at] = code.as_number(args[at])
+        if function is np.where and not kinds[0]:
+            raise Unlowerable("np.where of numbers")
+        if function in COMPARED:
+            return code.compared(COMPARED[function], *args)
+        if function is primitives.cast:
+            return args[0] if node.dtype.kind == "f" else code.compared("une", args[0], code.number(0.0))
+        maker = maker_of(function)
+        if maker is None:
+            raise Unlowerable(getattr(function, "__name__", str(function)))
+        return maker(code, *args)
+
+    def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
+        """Return one element of a view: an element of what it is a view of."""
+        inner = node.args[0]
+        options = dict(node.options)
+        shape = tail(inner)
+        if node.function is np.transpose:
+            axes = options["axes"][1:]
+            moved: list[Index] = [0] * len(shape)
+            for to, axis in enumerate(axes):
+                moved[axis - 1] = index[to]
+            return self._value(inner, tuple(moved), memo)
+        if node.function is primitives.spread:
+            index = index[len(index) - len(shape) :]
+            return self._value(
+                inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True)), memo
+            )
+        if node.function is primitives.item:
+            return self._value(inner, _item(self._code, options["index"], inner.shape, index), memo)
+        return self._reshaped(node, inner, index, memo)
+
+    def _reshaped(self, node: Node, inner: Node, index: Indices, memo: dict[Any, str]) -> str:
+        ones = [at for at, n in zip(index, tail(node), strict=True) if n != 1]
+        if [n for n in tail(node) if n != 1] == [n for n in tail(inner) if n != 1]:
+            left = iter(ones)
+            return self._value(inner, tuple(0 if n == 1 else next(left) for n in tail(inner)), memo)
+        if inner not in self._places or inner in self._once:
+            raise Unlowerable("a reshape of what is itself a view")
+        code, place = self._code, self._places[inner]
+        return code.load(place.pointer, self._linear(index, tail(node), place))
+
+
+def _is_array(arg: Any) -> bool:
+    return isinstance(arg, (Node, np.ndarray))
+
+
+def _matched(node: Node, index: Indices) -> Indices:
+    """Return the place in an operand of a product, whose leading axes may be broadcast."""
+    return tuple(0 if n == 1 else at for at, n in zip(index, tail(node), strict=True))
+
+
+def _broadcast(arg: Any, node: Node, index: Indices) -> Indices:
+    """Return the place of an operand's element for an element of the result."""
+    shape = tuple(arg.shape)[1:] if isinstance(arg, Node) else tuple(arg.shape)[-len(index) :]
+    behind = index[len(index) - len(shape) :] if len(shape) <= len(index) else index
+    return tuple(
+        0 if n == 1 and whole != 1 else at
+        for at, n, whole in zip(behind, shape, tail(node)[len(index) - len(shape) :], strict=False)
+    )
+
+
+def _axes(node: Node) -> tuple[tuple[int, ...], bool]:
+    if node.function is primitives.sum_examples:
+        return (1,), True
+    options = dict(node.options)
+    axis = options["axis"]
+    return (axis if isinstance(axis, tuple) else (axis,)), bool(options["keepdims"])
+
+
+def _neutral(node: Node) -> float:
+    if node.function in LARGEST:
+        return -np.inf
+    return np.inf if node.function in SMALLEST else 0.0
+
+
+def _item(code: Code, given: Any, shape: tuple[int, ...], index: Indices) -> Indices:
+    """Return the place in an array of which [given] is taken; the first axis, the trials', is whole."""
+    parts = list(given)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        raise Unlowerable("an index by a list of places")
+    named = sum(part is not None and part is not Ellipsis for part in parts)
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (len(shape) - named)
+    else:
+        parts += [slice(None)] * (len(shape) - named)
+    left: Iterator[Index] = iter((0, *index))  # the trials' axis first
+    place: list[Index] = []
+    lengths = iter(shape)
+    for part in parts:
+        if part is None:
+            next(left)
+            continue
+        length = next(lengths)
+        if isinstance(part, slice):
+            start, _, step = part.indices(length)
+            place.append(code.sum(start, code.product(next(left), step)))
+        else:
+            place.append(int(part) % length)
+    return tuple(place[1:])
+
+
+def _sliced(given: Any, shape: tuple[int, ...]) -> Callable[[Code, Indices], Indices]:
+    return lambda code, index: _item(code, given, shape, index)
+
+
+def _stacked(axis: int, number: int) -> Callable[[Code, Indices], Indices]:
+    return lambda code, index: (*index[: axis - 1], number, *index[axis - 1 :])
+
+
+def _shifted(axis: int, start: int) -> Callable[[Code, Indices], Indices]:
+    return lambda code, index: tuple(
+        code.sum(start, at) if place == axis - 1 else at for place, at in enumerate(index)
+    )

@@ -1,0 +1,106 @@
+"""Kernels by structure: what was recorded and written for some trials serves all others of that structure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.derivatives.pullback import hypers_of
+from anncore.contract.derivatives.symbols import Node, noting_reads
+from anncore.contract.kinds import Array
+from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.programs import Program
+from anncore.engine.nested import nested
+
+Source = tuple[int, str]
+"""A hyperparameter: which component of a stack, counted as `components_of` gives them, and its name."""
+
+
+class Made(NamedTuple):
+    """A kernel's program, and the hyperparameters that its callers give it, in this order."""
+
+    program: Program
+    hypers: tuple[Source, ...]
+    rates: int  # learning rates that a schedule changes
+
+
+class _Entry(NamedTuple):
+    reads: tuple[Source, ...]  # whose values formulas looked at while they were recorded
+    values: tuple[bytes, ...]
+    made: Made
+
+
+_MADE: dict[Any, list[_Entry]] = {}
+_LOCK = threading.Lock()
+_MOST = 4096
+
+
+def components_of(stack: Any) -> Iterator[Any]:
+    """Yield the components of a stack of one structure, always in the same order."""
+    yield stack.network.component
+    for activations in stack.network.activations:
+        for run in activations.runs:
+            yield run.component
+    for pair in stack.output.pairs:
+        yield pair.loss
+        yield pair.activation
+    for run in stack.optimizers:
+        yield from _with_inner(run.optimizer)
+
+
+def _with_inner(optimizer: Any) -> Iterator[Any]:
+    yield optimizer
+    for inner in nested(optimizer):
+        yield from _with_inner(inner)
+
+
+class Sources:
+    """The hyperparameters of a stack, by component and name."""
+
+    def __init__(self, stack: Any) -> None:
+        self._components = list(components_of(stack))
+        self._by_array = {
+            id(array): (at, name)
+            for at, component in enumerate(self._components)
+            for name, array in hypers_of(component).items()
+        }
+
+    def of(self, array: Array | None) -> Source:
+        """Return which hyperparameter an array is."""
+        source = self._by_array.get(id(array))
+        if source is None:
+            raise Unlowerable("a number per trial that is no hyperparameter")
+        return source
+
+    def array(self, source: Source) -> Array:
+        """Return a hyperparameter's numbers, one per trial."""
+        at, name = source
+        array: Array = getattr(self._components[at], name)
+        return array
+
+    def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
+        """Return what is equal for equal sets of values."""
+        return tuple(np.unique(self.array(source)).tobytes() for source in sources)
+
+
+def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[Node], int]]) -> Made:
+    """Return the program for a structure; `make` writes it, and returns its hyperparameters and rates.
+
+    key: equal for stacks of one structure and shapes. Where a formula looks at a hyperparameter while it is
+    recorded, the program serves those with the same values of it.
+    """
+    with _LOCK:
+        for entry in _MADE.get(key, ()):
+            if sources.values(entry.reads) == entry.values:
+                return entry.made
+        with noting_reads() as read:
+            program, nodes, rates = make()
+        reads = tuple(sorted({sources.of(array) for array in read}))
+        result = Made(program, tuple(sources.of(node.value) for node in nodes), rates)
+        if len(_MADE) >= _MOST:
+            _MADE.clear()
+        _MADE.setdefault(key, []).append(_Entry(reads, sources.values(reads), result))
+        return result

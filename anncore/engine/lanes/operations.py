@@ -1,0 +1,155 @@
+"""NumPy's elementwise functions on lanes."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.derivatives import primitives
+from anncore.engine.lanes import elementary
+from anncore.engine.lanes.code import Code
+
+Maker = Callable[..., str]
+
+COMPARED = {
+    **dict.fromkeys((np.greater, operator.gt), "ogt"),
+    **dict.fromkeys((np.greater_equal, operator.ge), "oge"),
+    **dict.fromkeys((np.less, operator.lt), "olt"),
+    **dict.fromkeys((np.less_equal, operator.le), "ole"),
+    **dict.fromkeys((np.equal, operator.eq), "oeq"),
+    **dict.fromkeys((np.not_equal, operator.ne), "une"),
+}
+LOGICAL = {
+    **dict.fromkeys((np.logical_and, np.bitwise_and, operator.and_), "and"),
+    **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
+}
+NOT = frozenset((np.logical_not, np.invert, operator.invert))
+
+
+def _extreme(how: str) -> Maker:
+    """Return NumPy's maximum or minimum, which keep a NaN from either side."""
+
+    def make(code: Code, one: str, other: str) -> str:
+        wins = code.compared(how, one, other)
+        return code.chosen(code.logical("or", wins, code.compared("uno", one, one)), one, other)
+
+    return make
+
+
+def _sign(code: Code, x: str) -> str:
+    zero, one = code.number(0.0), code.number(1.0)
+    below = code.chosen(code.compared("olt", x, zero), code.number(-1.0), x)
+    return code.chosen(code.compared("ogt", x, zero), one, below)
+
+
+def _clip(code: Code, x: str, low: str, high: str) -> str:
+    return _extreme("ole")(code, _extreme("oge")(code, x, low), high)
+
+
+def _hyperbolic(sign: str) -> Maker:
+    def make(code: Code, x: str) -> str:
+        """Half of e^x and e^-x, together."""
+        half = code.number(0.5)
+        if sign == "cosh":
+            one, other = elementary.exp(code, x), elementary.exp(code, code.negative(x))
+            return code.plus(code.times(half, one), code.times(half, other))
+        # sinh x = (u + u / (u + 1)) / 2 with u = e^x - 1, which keeps the digits of a small x.
+        u = elementary.expm1(code, code.absolute(x))
+        rest = code.over(u, code.plus(u, code.number(1.0)))
+        sound = code.compared("olt", u, code.number(math.inf))
+        value = code.times(half, code.plus(u, code.chosen(sound, rest, code.number(1.0))))
+        return elementary.signed(code, value, x)
+
+    return make
+
+
+def _hypot(code: Code, x: str, y: str) -> str:
+    """Append the length of (x, y), which neither overflows nor loses small numbers on the way."""
+    x, y = code.absolute(x), code.absolute(y)
+    more, less = _extreme("oge")(code, x, y), _extreme("ole")(code, x, y)
+    share = code.over(less, more)
+    length = code.times(more, code.sqrt(code.fma(share, share, code.number(1.0))))
+    none = code.compared("oeq", more, code.number(0.0))
+    infinite = code.number(math.inf)
+    length = code.chosen(none, more, length)
+    for side in (x, y):
+        length = code.chosen(code.compared("oeq", side, infinite), infinite, length)
+    return length
+
+
+def _finite(code: Code, x: str) -> str:
+    return code.compared("olt", code.absolute(x), code.number(math.inf))
+
+
+MAKERS: dict[Any, Maker] = {
+    **dict.fromkeys((np.add, operator.add), Code.plus),
+    **dict.fromkeys((np.subtract, operator.sub), Code.minus),
+    **dict.fromkeys((np.multiply, operator.mul), Code.times),
+    **dict.fromkeys((np.true_divide, operator.truediv), Code.over),
+    **dict.fromkeys((np.negative, operator.neg), Code.negative),
+    **dict.fromkeys((np.absolute, np.fabs, operator.abs), Code.absolute),
+    np.positive: lambda code, x: x,
+    np.sqrt: Code.sqrt,
+    np.square: lambda code, x: code.times(x, x),
+    np.reciprocal: lambda code, x: code.over(code.number(1.0), x),
+    np.sign: _sign,
+    np.maximum: _extreme("oge"),
+    np.minimum: _extreme("ole"),
+    np.clip: _clip,
+    np.where: Code.chosen,
+    np.exp: elementary.exp,
+    np.expm1: elementary.expm1,
+    np.log: elementary.log,
+    np.log1p: elementary.log1p,
+    np.tanh: elementary.tanh,
+    np.logaddexp: elementary.logaddexp,
+    np.sinh: _hyperbolic("sinh"),
+    np.cosh: _hyperbolic("cosh"),
+    np.hypot: _hypot,
+    np.isnan: lambda code, x: code.compared("uno", x, x),
+    np.isfinite: _finite,
+    **dict.fromkeys((np.power, operator.pow, primitives.power), elementary.power),
+}
+"""By function: what appends it. Truth values stay truth values."""
+
+
+def maker_of(function: Any) -> Maker | None:
+    """Return what appends a function; None if lanes do not have it."""
+    if function in MAKERS:
+        return MAKERS[function]
+    # SciPy's functions are known by name, as SciPy is imported only where a formula has it.
+    name = getattr(function, "__name__", "")
+    if isinstance(function, np.ufunc):
+        return {"erf": elementary.erf, "ndtr": elementary.ndtr, "expit": _expit}.get(name)
+    return None
+
+
+def _expit(code: Code, x: str) -> str:
+    one = code.number(1.0)
+    small = elementary.exp(code, code.negative(code.absolute(x)))
+    above = code.compared("oge", x, code.number(0.0))
+    return code.over(code.chosen(above, one, small), code.plus(one, small))
+
+
+def fixed_power(code: Code, base: str, exponent: float) -> str | None:
+    """Append a power by a plain number for which NumPy has a method of its own; None for others."""
+    if exponent == 2:
+        return code.times(base, base)
+    if exponent == 0.5:
+        return code.sqrt(base)
+    if exponent == -1:
+        return code.over(code.number(1.0), base)
+    if exponent == 1:
+        return base
+    if exponent == 3:
+        return code.times(code.times(base, base), base)
+    return None
+
+
+def truths(args: Sequence[Any]) -> list[bool]:
+    """Return which arguments are truth values."""
+    return [getattr(arg, "dtype", np.dtype(float)).kind == "b" for arg in args]

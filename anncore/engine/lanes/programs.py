@@ -1,0 +1,325 @@
+"""Kernels: whole steps of training, forward passes and losses, each a function of one table of addresses.
+
+Arrays are (G, n, L): G groups of trials, n numbers of each trial, L lanes. A kernel takes one group after the
+other through all its steps, so that its weights stay in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from anncore.contract.derivatives.symbols import Node
+from anncore.contract.kinds import WeightSpec
+from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.graphs import Pass, UpdateGraph, hyper_inputs
+from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.nests import size
+
+TRAINING = (
+    *("groups", "steps", "theta", "grads", "state", "hypers", "rates", "times", "x", "y"),
+    *("order", "starts", "kinds", "shared", "work"),
+)
+"""The table of a training kernel; the states of the optimizer follow."""
+FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
+"""The table of a forward pass over `steps` blocks of examples."""
+LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
+"""The table of a loss; the groups' z and y lie so many vectors apart."""
+LENGTHS = frozenset(("groups", "steps", "z_apart", "y_apart"))
+
+
+class Program(NamedTuple):
+    """A kernel's text and what its caller must provide."""
+
+    text: str
+    work: int  # vectors of memory
+
+
+class Layout(NamedTuple):
+    """Where each array lies among the numbers of one trial, and how many there are."""
+
+    offsets: Mapping[str, int]
+    size: int
+
+    @classmethod
+    def of(cls, specs: Sequence[WeightSpec]) -> Layout:
+        """Return the layout of arrays one after the other."""
+        offsets, total = {}, 0
+        for spec in specs:
+            offsets[spec.name] = total
+            total += spec.shape[0] * spec.shape[1]
+        return cls(offsets, total)
+
+
+class _Kernel:
+    """A kernel under construction: the arguments, and the loop over groups."""
+
+    def __init__(self, dtype: str, names: Sequence[str]) -> None:
+        self.code = Code(dtype)
+        self.arguments = {
+            name: self.code.load_scalar("i64" if name in LENGTHS else "ptr", "%table", at)
+            for at, name in enumerate(names)
+        }
+
+    def group(self, name: str, group: Index, vectors: Index) -> str:
+        """Append the address of a group's part of an array."""
+        return self.code.at(self.arguments[name], self.code.product(group, vectors))
+
+    def hypers(self, nodes: Sequence[Node], pointer: str, start: int = 0) -> dict[Node, Place]:
+        """Return the places of hyperparameters; Unlowerable if one is not a number per trial."""
+        return {node: Place(pointer, start + at) for at, node in enumerate(nodes)}
+
+    def gathered(
+        self, arrays: Sequence[tuple[str, int, int]], group: Index, batch: int, start: Index
+    ) -> None:
+        """Append the copying of a batch into the lanes.
+
+        arrays: the name of a table of addresses (G, L), numbers per example, and the offset in the
+        workspace. start: where the batch begins in the order of each lane's examples.
+        """
+        code, lanes = self.code, self.code.kind.lanes
+        order = code.at(self.arguments["order"], code.product(group, lanes), "ptr")
+        shared = code.load_scalar("i64", self.arguments["shared"], group)
+        sources = {
+            name: code.at(self.arguments[name], code.product(group, lanes), "ptr") for name, _, _ in arrays
+        }
+
+        def together() -> None:
+            self._copied(arrays, sources, order, batch, start, 1)
+
+        def apart() -> None:
+            self._copied(arrays, sources, order, batch, start, lanes)
+
+        same = code.add(f"icmp ne i64 {shared}, 0")
+        code.branch(same, together, apart)
+
+    def _copied(
+        self,
+        arrays: Sequence[tuple[str, int, int]],
+        sources: Mapping[str, str],
+        order: str,
+        batch: int,
+        start: Index,
+        lanes: int,
+    ) -> None:
+        code, scalar = self.code, self.code.kind.scalar
+        orders = [code.load_scalar("ptr", order, lane) for lane in range(lanes)]
+        data = {
+            name: [code.load_scalar("ptr", sources[name], lane) for lane in range(lanes)]
+            for name, _, _ in arrays
+        }
+
+        def example(n: Index, _: Sequence[str]) -> Sequence[str]:
+            place = code.sum(start, n)
+            rows = [code.load_scalar("i64", one, place) for one in orders]
+            for name, width, offset in arrays:
+                heads = [
+                    code.at(one, code.product(row, width), scalar)
+                    for one, row in zip(data[name], rows, strict=True)
+                ]
+                self._row(heads, width, code.sum(offset, code.product(n, width)))
+            return []
+
+        code.loop(batch, example)
+
+    def _row(self, heads: Sequence[str], width: int, target: Index) -> None:
+        code = self.code
+
+        def number(d: Index, _: Sequence[str]) -> Sequence[str]:
+            values = [code.load_scalar(code.kind.scalar, head, d) for head in heads]
+            if len(values) == 1:
+                vector = code.splat(values[0])
+            else:
+                vector = "poison"
+                for lane, value in enumerate(values):
+                    vector = code.add(
+                        f"insertelement {code.type} {vector}, {code.kind.scalar} {value}, i32 {lane}"
+                    )
+            code.store(vector, self.arguments["work"], code.sum(target, d))
+            return []
+
+        code.loop(width, number)
+
+
+def training_program(
+    dtype: str,
+    passes: Sequence[tuple[int, Pass]],
+    update: UpdateGraph,
+    weights: Layout,
+    state: Layout,
+) -> Program:
+    """Return the kernel of training steps.
+
+    passes: for each size of batches that occurs, the size and its pass. Hyperparameters lie in the order of
+    `hyper_inputs` of the first pass, then of the update; each pass has the same ones.
+    """
+    states = [f"states{at}" for at in range(len(update.states))]
+    kernel = _Kernel(dtype, (*TRAINING, *states))
+    code = kernel.code
+    counts = [len(hyper_inputs(one.graph)) for _, one in passes]
+    own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+    total = counts[0] + len(own)
+    most = 0
+
+    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        nonlocal most
+        theta, grads = kernel.group("theta", g, weights.size), kernel.group("grads", g, weights.size)
+        running = kernel.group("state", g, state.size)
+        hypers = kernel.group("hypers", g, total)
+        held = [kernel.group(name, g, size(node)) for name, node in zip(states, update.states, strict=True)]
+
+        def step(s: Index, _: Sequence[str]) -> Sequence[str]:
+            nonlocal most
+            start = code.load_scalar("i64", kernel.arguments["starts"], s)
+
+            def one(at: int) -> None:
+                nonlocal most
+                batch, pass_ = passes[at]
+                most = max(
+                    most, _pass(kernel, g, batch, pass_, start, weights, state, theta, grads, running, hypers)
+                )
+
+            if len(passes) == 1:
+                one(0)
+            else:
+                kind = code.load_scalar("i64", kernel.arguments["kinds"], s)
+                code.branch(code.add(f"icmp eq i64 {kind}, 0"), lambda: one(0), lambda: one(1))
+            now = code.load_scalar(code.kind.scalar, kernel.arguments["times"], s)
+            code.store(code.splat(now), kernel.arguments["work"])
+            steps = kernel.arguments["steps"]
+            rates = code.at(
+                kernel.arguments["rates"],
+                code.product(code.sum(code.product(g, steps), s), len(update.rates)),
+            )
+            work = Workspace(kernel.arguments["work"], 1)
+            inputs = {
+                update.weight: Place(theta),
+                update.grad: Place(grads),
+                update.t: Place(kernel.arguments["work"]),
+                **{node: Place(pointer) for node, pointer in zip(update.states, held, strict=True)},
+                **kernel.hypers(own, hypers, counts[0]),
+                **kernel.hypers(update.rates, rates),
+            }
+            places = [Place(theta), *(Place(pointer) for pointer in held)]
+            Lowering(code, inputs, list(zip(update.results, places, strict=True)), work)
+            most = max(most, work.vectors)
+            return []
+
+        code.loop(kernel.arguments["steps"], step)
+        return []
+
+    code.loop(kernel.arguments["groups"], group)
+    return Program(code.function(), most)
+
+
+def _pass(
+    kernel: _Kernel,
+    group: Index,
+    batch: int,
+    pass_: Pass,
+    start: Index,
+    weights: Layout,
+    state: Layout,
+    theta: str,
+    grads: str,
+    running: str,
+    hypers: str,
+) -> int:
+    """Append a forward pass and its gradients; return the vectors of memory that it needs."""
+    code, work = kernel.code, Workspace(kernel.arguments["work"], 1)
+    assert pass_.y is not None
+    x, y = work.take(size(pass_.x)), work.take(size(pass_.y))
+    wide, tall = size(pass_.x) // batch, size(pass_.y) // batch
+    assert isinstance(x.offset, int)
+    assert isinstance(y.offset, int)
+    kernel.gathered([("x", wide, x.offset), ("y", tall, y.offset)], group, batch, start)
+    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hyper_inputs(pass_.graph), hypers)}
+    inputs |= _weights(pass_.weights, weights, state, theta, running)
+    outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
+    for name, node in pass_.grads.items():
+        if node is None:
+            _cleared(code, grads, weights.offsets[name], size(pass_.weights[name]))
+        else:
+            outputs.append((node, Place(grads, weights.offsets[name])))
+    Lowering(code, inputs, outputs, work)
+    return work.vectors
+
+
+def _weights(
+    nodes: Mapping[str, Node], weights: Layout, state: Layout, theta: str, running: str
+) -> dict[Node, Place]:
+    return {
+        node: Place(theta, weights.offsets[name])
+        if name in weights.offsets
+        else Place(running, state.offsets[name])
+        for name, node in nodes.items()
+    }
+
+
+def _cleared(code: Code, pointer: str, offset: int, vectors: int) -> None:
+    def clear(at: Index, _: Sequence[str]) -> Sequence[str]:
+        code.store(code.number(0.0), pointer, code.sum(offset, at))
+        return []
+
+    code.loop(vectors, clear)
+
+
+def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
+    """Return the kernel of forward passes over blocks of so many examples."""
+    kernel = _Kernel(dtype, FORWARD)
+    code = kernel.code
+    hypers = hyper_inputs(pass_.graph)
+    most = 0
+
+    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        theta, running = kernel.group("theta", g, weights.size), kernel.group("state", g, state.size)
+        own = kernel.group("hypers", g, len(hypers))
+        steps = kernel.arguments["steps"]
+
+        def step(s: Index, _: Sequence[str]) -> Sequence[str]:
+            nonlocal most
+            work = Workspace(kernel.arguments["work"], 1)
+            x = work.take(size(pass_.x))
+            assert isinstance(x.offset, int)
+            start = code.product(s, block)
+            kernel.gathered([("x", size(pass_.x) // block, x.offset)], g, block, start)
+            inputs = {pass_.x: x, **kernel.hypers(hypers, own)}
+            inputs |= _weights(pass_.weights, weights, state, theta, running)
+            block_size = size(pass_.z)
+            out = code.at(
+                kernel.arguments["z"], code.product(code.sum(code.product(g, steps), s), block_size)
+            )
+            Lowering(code, inputs, [(pass_.z, Place(out))], work)
+            most = max(most, work.vectors)
+            return []
+
+        code.loop(steps, step)
+        return []
+
+    code.loop(kernel.arguments["groups"], group)
+    return Program(code.function(), most)
+
+
+def loss_program(dtype: str, pass_: Pass) -> Program:
+    """Return the kernel of each trial's mean loss."""
+    kernel = _Kernel(dtype, LOSS)
+    code = kernel.code
+    hypers = hyper_inputs(pass_.graph)
+    most = 0
+
+    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        nonlocal most
+        assert pass_.y is not None
+        assert pass_.loss is not None
+        work = Workspace(kernel.arguments["work"], 1)
+        inputs = {
+            pass_.z: Place(kernel.group("z", g, kernel.arguments["z_apart"])),
+            pass_.y: Place(kernel.group("y", g, kernel.arguments["y_apart"])),
+            **kernel.hypers(hypers, kernel.group("hypers", g, len(hypers))),
+        }
+        Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
+        most = work.vectors
+        return []
+
+    code.loop(kernel.arguments["groups"], group)
+    return Program(code.function(), most)

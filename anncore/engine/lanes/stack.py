@@ -1,0 +1,505 @@
+"""A stack whose steps, forward passes and losses are kernels, each trial in a lane of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.derivatives.symbols import Node
+from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.batches import Batches, distinct
+from anncore.engine.build import structure
+from anncore.engine.datasets import Prepared
+from anncore.engine.evaluation import Evaluator
+from anncore.engine.lanes.agreement import refuse_disagreement
+from anncore.engine.lanes.code import ALIGN, KINDS
+from anncore.engine.lanes.compiling import Argument, Kernel, kernel
+from anncore.engine.lanes.graphs import (
+    Pass,
+    forward_pass,
+    hyper_inputs,
+    leaves,
+    loss_graph,
+    training_pass,
+    update_graph,
+)
+from anncore.engine.lanes.made import Made, Source, Sources, made
+from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.programs import (
+    FORWARD,
+    LOSS,
+    TRAINING,
+    Layout,
+    Program,
+    forward_program,
+    loss_program,
+    training_program,
+)
+from anncore.engine.nested import asks, nested, scope_of
+from anncore.engine.network_stack import Stack
+from anncore.engine.optimizing import OptimizerRun
+from anncore.engine.output_and_loss import output_structure, outputs_per_target
+
+_AGREED: set[str] = set()  # kernels that this process has compared with their formulas
+MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
+BLOCK = 32  # examples of a forward pass outside training
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an empty array that begins where a vector may be loaded."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(count + ALIGN, np.uint8)
+    start = -raw.ctypes.data % ALIGN
+    array: Array = raw[start : start + count].view(dtype).reshape(shape)
+    return array
+
+
+class Lanes:
+    """Which trial lies in which lane: those with the same data side by side; the last lanes repeat a trial.
+
+    group: by trial, which data set is its own.
+    """
+
+    def __init__(self, group: Array, dtype: str) -> None:
+        self.dtype, self.trials, self.lanes = np.dtype(dtype), len(group), KINDS[dtype].lanes
+        self.groups = -(-self.trials // self.lanes)
+        self._order = np.argsort(group, kind="stable")
+        self.rows = self._order[np.minimum(np.arange(self.groups * self.lanes), self.trials - 1)]
+
+    def empty(self, numbers: int) -> Array:
+        """Return room for so many numbers of each trial, (G, n, L)."""
+        return aligned((self.groups, max(numbers, 1), self.lanes), self.dtype)
+
+    def put(self, values: Array, into: Array | None = None) -> Array:
+        """Return numbers of trials, (T, n), in lanes, (G, n, L)."""
+        target = self.empty(values.shape[1]) if into is None else into
+        if values.shape[1]:
+            target[...] = values[self.rows].reshape(self.groups, self.lanes, -1).transpose(0, 2, 1)
+        return target
+
+    def take(self, lanes: Array, into: Array) -> None:
+        """Write numbers that lie in lanes, (G, n, L), for the trials, (T, n)."""
+        whole = lanes.transpose(0, 2, 1).reshape(self.groups * self.lanes, -1)
+        into[self._order] = whole[: self.trials]
+
+    def addresses(self, arrays: Sequence[Array], group: Array) -> Array:
+        """Return for each lane the address of its trial's own array; group: by trial, which one it is."""
+        starts = np.array([array.ctypes.data for array in arrays], np.int64)
+        return starts[group[self.rows]]
+
+    def shared(self, group: Array) -> Array:
+        """Return for each group of lanes whether all its trials have the same array."""
+        own = group[self.rows].reshape(self.groups, self.lanes)
+        return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
+
+
+class LaneStack(Stack):
+    """T trials of one structure in training.
+
+    Raises Unlowerable, with the reason, for what lanes cannot do.
+    """
+
+    strides = True
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        registry: Registry,
+        data: Sequence[Prepared],
+        *,
+        agreed: bool = False,
+    ) -> None:
+        super().__init__(trials, registry, data)
+        self._refuse()
+        self._agreed = agreed  # whether its kernels need no comparison with the formulas
+        self._orders = Orders(self.trials, self.data)
+        self.lanes = Lanes(self._orders.group, self.dtype)
+        self.layout = Layout.of(self.specs)
+        self.running = Layout.of(self._state.specs)
+        self._theta = self.lanes.empty(self.layout.size)
+        self._grads = self.lanes.empty(self.layout.size)
+        self._running = self.lanes.empty(self.running.size)
+        self._states: list[Array] = []
+        self._x = self.lanes.addresses(self._orders.x, self._orders.group)
+        self._y = self.lanes.addresses(self._orders.y, self._orders.group)
+        self._shared = self.lanes.shared(self._orders.group)
+        self._loaded = False
+        self._kernel: Kernel | None = None
+
+    def _refuse(self) -> None:
+        network, run = self.network, self._only_run
+        if network.learns or network.adjusts or network.turns or not network.is_followed:
+            raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
+        if network.draws:
+            raise Unlowerable("an activation that draws random numbers")
+        if self.data[0].w_train is not None:
+            raise Unlowerable("weighted examples")
+        if len(self.output.pairs) != 1:
+            raise Unlowerable("several losses in one stack")
+        if scope_of(run.optimizer) != "number" or asks(run.optimizer):
+            raise Unlowerable(f"optimizer {run.optimizer.name} is not a formula of each number by itself")
+
+    @property
+    def _only_run(self) -> OptimizerRun:
+        if len(self.optimizers) != 1:
+            raise Unlowerable("several optimizers in one stack")
+        return self.optimizers[0]
+
+    @property
+    def when(self) -> tuple[bool, bool] | None:
+        """The mode of a pass in training; None for a network that does not tell them apart."""
+        return (True, True) if self.network.component.modes else None
+
+    def _passes(self) -> list[tuple[int, Pass]]:
+        inputs, targets = self._orders.widths
+        outputs = self.network_outputs
+        count = len(self.trials)
+        return [
+            (
+                size,
+                training_pass(
+                    self.network.component,
+                    self.network.specs,
+                    self.output.pairs[0],
+                    ((count, size, inputs), (count, size, targets)),
+                    outputs,
+                    self.dtype,
+                    self.when,
+                ),
+            )
+            for size in self._orders.sizes
+        ]
+
+    @property
+    def network_outputs(self) -> int:
+        """The number of output units."""
+        return self.data[0].outputs * outputs_per_target(self.trials[0], self.registry)
+
+    def _training(self) -> tuple[Program, list[Node], int]:
+        run = self._only_run
+        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
+        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
+        passes = self._passes()
+        program = training_program(self.dtype, passes, update, self.layout, self.running)
+        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+        return program, [*hyper_inputs(passes[0][1].graph), *own], len(update.rates)
+
+    @cached_property
+    def structure(self) -> tuple[Any, ...]:
+        """What is equal for stacks that one kernel serves."""
+        trial = self.trials[0]
+        parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
+        return (*parts, self.dtype, self._orders.widths, self.network_outputs)
+
+    @cached_property
+    def _made(self) -> Made:
+        trial = self.trials[0]
+        updates = (structure(trial.parts[kind], self.registry) for kind in ("optimizer", "schedule"))
+        return made(
+            ("training", *self.structure, *updates, *self._orders.sizes), self.sources, self._training
+        )
+
+    def write(self) -> int:
+        """Write the kernels of steps and passes, and compile nothing; return the length of the longer one.
+
+        Raises ComponentError, with the reason, where lanes cannot do what a component does.
+        """
+        self._only_run.initialize()
+        return max(len(made.program.text) for made in (self._made, self._made_forward))
+
+    def prepare(self) -> None:
+        """Make the kernel of training; the optimizer must have its first state."""
+        if self._kernel is not None:
+            return
+        if not self._agreed and self._made.program.text not in _AGREED:
+            refuse_disagreement(self)
+            _AGREED.add(self._made.program.text)
+        self._kernel = kernel(self._made.program.text)
+        self._work = aligned((self._made.program.work, self.lanes.lanes), self.dtype)
+        self._hypers = self.hypers(self._made.hypers)
+
+    @property
+    def gradients(self) -> Array:
+        """The gradients of the last step, (T, P)."""
+        grads = np.empty_like(self.theta)
+        self.lanes.take(self._grads, grads)
+        return grads
+
+    @staticmethod
+    def evaluator_of(stack: LaneStack) -> LaneEvaluator:
+        """Return what scores a stack."""
+        return LaneEvaluator(stack)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The hyperparameters of its components."""
+        return Sources(self)
+
+    def hypers(self, sources: Sequence[Source]) -> Array:
+        """Return hyperparameters in lanes, in this order."""
+        values = []
+        for source in sources:
+            value = self.sources.array(source)
+            if value.dtype != self.lanes.dtype or value.size != len(value):
+                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
+            values.append(np.broadcast_to(value.reshape(-1), len(self.trials)))
+        return self.lanes.put(np.stack(values, axis=1) if values else np.empty((len(self.trials), 0)))
+
+    def step(self, t: int, steps: int) -> None:
+        """Make update t of `steps` on the next batch."""
+        self.advance(t, t, steps)
+
+    def advance(self, first: int, last: int, steps: int) -> None:
+        """Make the updates from `first` to `last`."""
+        self.prepare()
+        self._load()
+        assert self._kernel is not None
+        run, count = self._only_run, last - first + 1
+        order, starts, kinds = self._orders.next(count)
+        rates = self._made.rates
+        paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
+        if rates:
+            for at, t in enumerate(range(first, last + 1)):
+                factors = np.concatenate([rate[:, :, 0] for rate in run.paced(t, steps)], axis=1)
+                paced[:, at] = self.lanes.put(factors)
+        values: dict[str, Argument] = {
+            "groups": self.lanes.groups,
+            "steps": count,
+            "theta": self._theta,
+            "grads": self._grads,
+            "state": self._running,
+            "hypers": self._hypers,
+            "rates": paced,
+            "times": np.arange(first, last + 1).astype(self.dtype),
+            "x": self._x,
+            "y": self._y,
+            "order": self.lanes.addresses(order, self._orders.group),
+            "starts": starts,
+            "kinds": kinds,
+            "shared": self._shared,
+            "work": self._work,
+        }
+        self._kernel([*(values[name] for name in TRAINING), *self._states])
+        self._now = (last, steps)
+        self._unload()
+
+    def _load(self) -> None:
+        """Bring weights and states into the lanes, once."""
+        if self._loaded:
+            return
+        self.lanes.put(self.theta, self._theta)
+        if self.running.size:
+            self.lanes.put(self._state.all, self._running)
+        self._only_run.unshare()
+        self._states = [self.lanes.put(state[:, 0, :]) for state in leaves(self._only_run.state)]
+        self._loaded = True
+
+    def _unload(self) -> None:
+        """Bring weights and states from the lanes to where all else looks for them."""
+        self.lanes.take(self._theta, self.theta)
+        if self.running.size:
+            self.lanes.take(self._running, self._state.all)
+        for state, own in zip(leaves(self._only_run.state), self._states, strict=True):
+            self.lanes.take(own, state[:, 0, :])
+
+    @property
+    def batch(self) -> tuple[Array, Array]:
+        """Refused: the batches of a kernel are nowhere to be seen."""
+        raise Unlowerable("the batch of a step")
+
+    def narrowed(self, keep: Array) -> LaneStack:
+        """Return a stack of the trials at the rows `keep`; they continue with the same numbers."""
+        smaller = super().narrowed(keep)
+        assert isinstance(smaller, LaneStack)
+        smaller._orders.go_on(self._orders)
+        return smaller
+
+    @cached_property
+    def _made_forward(self) -> Made:
+        def make() -> tuple[Program, list[Node], int]:
+            shape = (len(self.trials), BLOCK, self._orders.widths[0])
+            when = None if self.when is None else (False, True)
+            pass_ = forward_pass(
+                self.network.component, self.network.specs, shape, self.network_outputs, self.dtype, when
+            )
+            program = forward_program(self.dtype, BLOCK, pass_, self.layout, self.running)
+            return program, hyper_inputs(pass_.graph), 0
+
+        return made(("forward", *self.structure), self.sources, make)
+
+    @cached_property
+    def _forward(self) -> tuple[Kernel, Array, Array]:
+        """The kernel of forward passes, its hyperparameters, and memory for it."""
+        own = self._made_forward
+        work = aligned((own.program.work, self.lanes.lanes), self.dtype)
+        return kernel(own.program.text), self.hypers(own.hypers), work
+
+    def outputs(self, x: Array, group: Array) -> Array:
+        """Return z of data sets x (G, N, D), (T, N, K); group: by trial, which data set is its own."""
+        function, hypers, work = self._forward
+        self._load()
+        examples = x.shape[1]
+        blocks = -(-examples // BLOCK)
+        order = np.minimum(np.arange(blocks * BLOCK, dtype=np.int64), examples - 1)
+        x = np.ascontiguousarray(x)
+        z = aligned((self.lanes.groups, blocks * BLOCK, self.network_outputs, self.lanes.lanes), self.dtype)
+        values: dict[str, Argument] = {
+            "groups": self.lanes.groups,
+            "steps": blocks,
+            "theta": self._evaluated(),
+            "state": self._running,
+            "hypers": hypers,
+            "x": self.lanes.addresses(list(x), group),
+            "order": np.full(len(self.lanes.rows), order.ctypes.data, np.int64),
+            "shared": self.lanes.shared(group),
+            "work": work,
+            "z": z,
+        }
+        function([values[name] for name in FORWARD])
+        return z[:, :examples]
+
+    def _evaluated(self) -> Array:
+        """Return the weights to evaluate at, in lanes."""
+        if not self._only_run.elsewhere:
+            return self._theta
+        theta = self.theta.copy()
+        for turn in self._turns:
+            turn.write_evaluated(theta)
+        return self.lanes.put(theta)
+
+
+class Orders:
+    """The order in which each trial sees its training examples: that of `Batches`, as places in the data."""
+
+    def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
+        data, self.group = distinct(prepared)
+        self.x = [np.ascontiguousarray(one.x_train) for one in data]
+        self.y = [np.ascontiguousarray(one.y_train) for one in data]
+        self.widths = self.x[0].shape[1], self.y[0].shape[1]
+        self._examples = len(self.x[0])
+        whole = trials[0].train.batch_size == "full"
+        self._size = self._examples if whole else min(int(trials[0].train.batch_size), self._examples)
+        rest = self._examples % self._size
+        self.sizes = [self._size, *([rest] if rest else [])]
+        self._shuffles = trials[0].train.shuffle and self._size < self._examples
+        owners = [trials[int(np.argmax(self.group == at))] for at in range(len(data))]
+        self._rngs = [Batches.stream_of(trial) for trial in owners]
+        self._step = 0
+        self._epochs: list[list[Array]] = [[] for _ in data]  # from the epoch of the next step on
+        self._first = 0  # the number of the first of these
+
+    def next(self, count: int) -> tuple[list[Array], Array, Array]:
+        """Return the next `count` batches: for each data set the order of examples, and for each step where
+        its batch begins there, and which of `sizes` it has.
+        """
+        per = -(-self._examples // self._size)
+        now = self._step // per
+        last = (self._step + count - 1) // per
+        self._draw(last)
+        for epochs in self._epochs:
+            del epochs[: now - self._first]
+        self._first = now
+        orders = [np.concatenate(epochs) for epochs in self._epochs]
+        steps = np.arange(self._step, self._step + count)
+        within = steps % per
+        starts = (steps // per - now) * self._examples + within * self._size
+        kinds = ((within == per - 1) & (len(self.sizes) > 1)).astype(np.int64)
+        self._step += count
+        return orders, starts.astype(np.int64), kinds
+
+    def _draw(self, last: int) -> None:
+        for rng, epochs in zip(self._rngs, self._epochs, strict=True):
+            while self._first + len(epochs) <= last:
+                drawn = rng.permutation(self._examples) if self._shuffles else np.arange(self._examples)
+                epochs.append(np.asarray(drawn, np.int64))
+
+    def go_on(self, before: Orders) -> None:
+        """Continue where the batches of a larger stack are."""
+        self.next(before._step) if before._step else None
+
+
+class LaneEvaluator(Evaluator):
+    """Scores by kernels: predictions and losses; other metrics are NumPy's, of these predictions."""
+
+    _stack: LaneStack
+
+    def __init__(self, stack: LaneStack) -> None:
+        super().__init__(stack)
+        self._z: tuple[Array, Array] | None = None  # the last predictions, (T, N, K), and the same in lanes
+        self._targets: dict[Any, tuple[Array, Array]] = {}
+        self._losses: dict[Any, tuple[Kernel, Array, Array]] = {}
+
+    def _forward(self, x: Array) -> Array:
+        lanes = self._stack.lanes
+        laid = self._stack.outputs(x, self._group)
+        flat = np.empty((lanes.trials, laid.shape[1] * laid.shape[2]), lanes.dtype)
+        lanes.take(laid.reshape(lanes.groups, -1, lanes.lanes), flat)
+        z: Array = flat.reshape(lanes.trials, *laid.shape[1:3])
+        self._z = z, laid
+        return z
+
+    def _laid(self, z: Array) -> tuple[Array, int]:
+        """Return predictions in lanes, and how many vectors the groups lie apart."""
+        lanes = self._stack.lanes
+        if self._z is not None:
+            whole, laid = self._z
+            start = (z.ctypes.data - whole.ctypes.data) // max(whole.strides[1], 1)
+            same = z.base is not None and z.strides == whole.strides
+            if same and np.may_share_memory(z, whole) and 0 <= start <= whole.shape[1] - z.shape[1]:
+                return laid[:, start:], laid.strides[0] // laid.strides[3] // lanes.lanes
+        put = lanes.put(z.reshape(len(z), -1))
+        return put, put.shape[1]
+
+    def _target(self, y: Array) -> Array:
+        """Return targets in lanes; those of an evaluation are the same arrays every time."""
+        key = y.ctypes.data, y.shape, y.strides
+        if key not in self._targets:
+            if len(self._targets) >= MOST_TARGETS:
+                self._targets.clear()
+            # The array is kept, too, so that no other one takes its place in memory.
+            self._targets[key] = y, self._stack.lanes.put(y.reshape(len(y), -1))
+        return self._targets[key][1]
+
+    def write(self) -> None:
+        """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
+        stack = self._stack
+        self._made_loss((1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs))
+
+    def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
+        stack = self._stack
+
+        def make() -> tuple[Program, list[Node], int]:
+            pass_ = loss_graph(stack.output.pairs[0], (z, y), stack.dtype)
+            return loss_program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
+
+        return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
+
+    def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
+        stack, lanes = self._stack, self._stack.lanes
+        shapes = z.shape, y.shape
+        if shapes not in self._losses:
+            own = self._made_loss(*shapes)
+            work = aligned((own.program.work, lanes.lanes), stack.dtype)
+            self._losses[shapes] = kernel(own.program.text), stack.hypers(own.hypers), work
+        function, hypers, work = self._losses[shapes]
+        laid, apart = self._laid(z)
+        targets, out = self._target(y), lanes.empty(1)
+        values: dict[str, Argument] = {
+            "groups": lanes.groups,
+            "z": laid,
+            "z_apart": apart,
+            "y": targets,
+            "y_apart": targets.shape[1],
+            "hypers": hypers,
+            "work": work,
+            "out": out,
+        }
+        function([values[name] for name in LOSS])
+        result = np.empty((lanes.trials, 1), lanes.dtype)
+        lanes.take(out, result)
+        return result[:, 0]

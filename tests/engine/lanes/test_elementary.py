@@ -1,0 +1,170 @@
+"""Elementary functions on lanes, against mpmath's and C's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from anncore.engine.lanes import elementary
+from anncore.engine.lanes.code import KINDS, Code
+from anncore.engine.lanes.compiling import kernel
+from anncore.engine.lanes.stack import aligned
+
+llvmlite = pytest.importorskip("llvmlite")
+
+DTYPES = ("float32", "float64")
+# Function, mpmath's, and the largest error in units in the last place that its docstring allows.
+ONE = {
+    "exp": (mpmath.exp, 1.5),
+    "log": (mpmath.log, 1.5),
+    "erf": (mpmath.erf, 1.5),
+    "expm1": (mpmath.expm1, 3.0),
+    "log1p": (mpmath.log1p, 3.0),
+    "tanh": (mpmath.tanh, 3.0),
+    "ndtr": (mpmath.ncdf, 4.0),
+}
+PROCESSORS = ("", "haswell", "x86-64-v3", "x86-64-v4", "znver4")
+
+
+@cache
+def function(name: str, dtype: str, arguments: int, processor: str = "") -> Callable[..., Any]:
+    """A function of `elementary` on arrays."""
+    code = Code(dtype)
+    pointers = [code.load_scalar("ptr", "%table", at) for at in range(arguments + 1)]
+    count = code.load_scalar("i64", "%table", arguments + 1)
+
+    def body(at: Any, _: Any) -> list[str]:
+        values = [code.load(pointer, at) for pointer in pointers[:-1]]
+        code.store(elementary.FUNCTIONS[name](code, *values), pointers[-1], at)
+        return []
+
+    code.loop(count, body)
+    made = kernel(code.function(), processor)
+    lanes = KINDS[dtype].lanes
+
+    def call(*arrays: Any) -> Any:
+        vectors = -(-len(arrays[0]) // lanes)
+        spaces = [aligned((vectors * lanes,), dtype) for _ in range(arguments + 1)]
+        for space, array in zip(spaces, arrays, strict=False):
+            space[: len(array)] = array
+        made([*spaces, vectors])
+        return spaces[-1][: len(arrays[0])].copy()
+
+    return call
+
+
+def errors(got: Any, exact: list[Any], dtype: str) -> Any:
+    """How far numbers lie from exact ones, in units in the last place of these."""
+    units = [float(np.spacing(np.abs(np.dtype(dtype).type(float(value))))) for value in exact]
+    return np.array(
+        [abs(float((mpmath.mpf(float(g)) - e) / u)) for g, e, u in zip(got, exact, units, strict=True)]
+    )
+
+
+@pytest.fixture(autouse=True)
+def digits() -> Any:
+    with mpmath.workprec(120):
+        yield
+
+
+def numbers(name: str, dtype: str) -> Any:
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            rng.normal(size=400),
+            1e-3 * rng.normal(size=200),
+            10 * rng.normal(size=200),
+            rng.uniform(-1, 1, 200),
+        ]
+    )
+    if name == "log":
+        x = np.concatenate([np.exp(rng.uniform(-80, 80, 500)), 1 + 0.01 * rng.normal(size=300), abs(x)])
+    if name == "log1p":
+        x = np.concatenate([abs(x), -rng.uniform(0, 1, 400)])
+    if name == "ndtr":
+        x = x[x > -12]
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ONE)
+def test_a_function_is_as_close_to_the_exact_value_as_it_says(name: str, dtype: str) -> None:
+    exact, bound = ONE[name]
+    x = numbers(name, dtype)
+    got = function(name, dtype, 1)(x)
+    assert errors(got, [exact(mpmath.mpf(float(value))) for value in x], dtype).max() < bound
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 0.51), ("float64", 3.0)])
+def test_a_power_is_as_close_as_it_says(dtype: str, bound: float) -> None:
+    rng = np.random.default_rng(0)
+    x = np.exp(2 * rng.normal(size=1000)).astype(dtype)
+    y = (2 * rng.normal(size=1000)).astype(dtype)
+    exact = [mpmath.power(mpmath.mpf(float(a)), mpmath.mpf(float(b))) for a, b in zip(x, y, strict=True)]
+    assert errors(function("power", dtype, 2)(x, y), exact, dtype).max() < bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["exp", "log", "expm1", "log1p", "tanh"])
+def test_the_ends_are_those_of_numpy(name: str, dtype: str) -> None:
+    x = [
+        0.0,
+        -0.0,
+        math.inf,
+        -math.inf,
+        math.nan,
+        1,
+        -1,
+        1e30,
+        -1e30,
+        1e-40,
+        -1e-40,
+        88.8,
+        -103.9,
+        745,
+        -745.2,
+    ]
+    array = np.array(x, dtype)
+    with np.errstate(all="ignore"):
+        expected = getattr(np, name)(array)
+    got = function(name, dtype, 1)(array)
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=0)
+    signed = ~np.isnan(expected)
+    assert np.array_equal(np.signbit(got[signed]), np.signbit(expected[signed]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["power", "logaddexp"])
+def test_two_arguments_at_the_ends(name: str, dtype: str) -> None:
+    some = np.array([0, 0.5, 1, 2, -1, -2, -0.5, math.inf, math.nan, 3e38], dtype)
+    others = np.array([0, 1, 2, 3, -1, -2, -3, 0.5, -0.5, math.inf, -math.inf, math.nan], dtype)
+    x, y = (grid.ravel() for grid in np.meshgrid(some, others))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(function(name, dtype, 2)(x, y), getattr(np, name)(x, y), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*ONE, "power"])
+def test_all_processors_give_the_same_bits(name: str, dtype: str) -> None:
+    """Compiled for processors with vectors of 128, 256 and 512 bits; those run here that this one can run."""
+    arrays = (abs(numbers(name, dtype)),) * (2 if name == "power" else 1)
+    first, *rest = [
+        function(name, dtype, len(arrays), processor)(*arrays) for processor in runnable(PROCESSORS)
+    ]
+    assert all(np.array_equal(first, other, equal_nan=True) for other in rest)
+
+
+def runnable(processors: tuple[str, ...]) -> list[str]:
+    """The processors whose instructions this machine has."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    wide = features.get("avx512f") and features.get("avx512vl") and features.get("avx512bw")
+    needs = {"": True, "znver4": bool(wide and features.get("avx512vbmi2")), "x86-64-v4": bool(wide)}
+    return [name for name in processors if needs.get(name, bool(features.get("avx2")))]

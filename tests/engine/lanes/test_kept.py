@@ -1,0 +1,75 @@
+"""Machine code on disk: used when sound, ignored when not, never in the way."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from anncore.engine.lanes import kept
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "annx" / "kernels"
+
+
+def test_what_is_kept_is_read_again(folder: Path) -> None:
+    name = kept.named("text", "machine")
+    assert kept.kept_code(name) is None
+    kept.keep_code(name, b"code")
+    assert kept.kept_code(name) == b"code"
+    assert [path.name for path in folder.iterdir()] == [name]  # nothing temporary is left
+    assert kept.named("text", "another") != name != kept.named("other", "machine")
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-1], lambda b: b[:40] + b"?" + b[41:]])
+def test_damaged_code_is_not_used(folder: Path, damage: object) -> None:
+    kept.keep_code("name", b"some machine code of a kernel")
+    path = folder / "name"
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    assert kept.kept_code("name") is None
+    kept.keep_code("name", b"anew")
+    assert kept.kept_code("name") == b"anew"
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner here")
+def test_a_folder_that_others_can_write_is_not_read(folder: Path) -> None:
+    kept.keep_code("name", b"code")
+    folder.chmod(0o777)
+    assert kept.kept_code("name") is None
+    kept.keep_code("other", b"code")
+    assert not (folder / "other").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(folder: Path) -> None:
+    folder.parent.write_text("a file in the folder's place")
+    kept.keep_code("name", b"code")
+    assert kept.kept_code("name") is None
+
+
+def test_no_home_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(kept, "cache_folder", homeless)
+    kept.keep_code("name", b"code")
+    assert kept.kept_code("name") is None
+
+
+def test_writers_at_once_leave_one_whole_file(folder: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: kept.keep_code("name", b"x" * 100_000), range(40)))
+    assert kept.kept_code("name") == b"x" * 100_000
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_the_folder_does_not_grow_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MOST_FILES", 10)
+    for number in range(25):
+        kept.keep_code(f"name{number}", b"code")
+    assert len(list(folder.iterdir())) <= 10
+    assert kept.kept_code("name24") == b"code"

@@ -1,0 +1,267 @@
+"""Training in lanes: the numbers of the formulas, and the same bits however trials are put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from shipped import REGISTRY
+from shipped_bits import DATA, default_part
+from trial_factory import make_trial
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.trial import Split, Trial, TrialResult
+from anncore.engine.lanes import agreement
+from anncore.engine.lanes.choice import engine_of, why_not_lanes
+from anncore.engine.lanes.programs import Layout
+from anncore.engine.lanes.stack import LaneStack, Orders
+from anncore.engine.packing import pack
+from anncore.engine.training import train_stack
+
+pytest.importorskip("llvmlite")
+
+DIGESTS = Path(__file__).parents[2] / "golden" / "lane_bits.json"
+ADDING = ("adding", {"n": 60, "steps": 5})
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "batch norm": {"network": ("mlp", {"hidden": [8, 5], "norm": "batch"})},
+    "layer norm": {"network": ("mlp", {"hidden": [8], "norm": "layer"})},
+    "linear": {"network": ("mlp", {"hidden": [], "bias": False})},
+    "residual": {"network": "residual_mlp"},
+    "regression": {**DATA["regression"], "batch_size": "full"},
+    "classes": DATA["multiclass"],
+    "time": {**DATA["regression"], "dataset": ADDING, "network": "gru"},
+    "attention": {**DATA["regression"], "dataset": ADDING, "network": "transformer"},
+}
+
+
+def trial(engine: str = "lanes", **options: Any) -> Trial:
+    return make_trial(REGISTRY, **{"steps": 20, "eval_every": 5, "engine": engine, **options})
+
+
+def one(engine: str = "lanes", **options: Any) -> TrialResult:
+    [result] = train_stack([trial(engine, **options)], REGISTRY)
+    return result
+
+
+def numbers(result: TrialResult) -> Any:
+    """The losses of a trial, at every evaluation and at the end."""
+    curves = [
+        values for name, values in sorted(result.curves.items()) if name in ("train_loss", "valid_loss")
+    ]
+    ends = [result.metrics[f"{split}_loss"] for split in ("train", "valid", "test")]
+    return np.concatenate([*curves, ends])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_losses_are_those_of_the_formulas(name: str) -> None:
+    options = {**NETWORKS[name], "dtype": "float64"}
+    lanes, blas = one("lanes", **options), one("blas", **options)
+    assert lanes.status == blas.status == "ok"
+    np.testing.assert_allclose(numbers(lanes), numbers(blas), rtol=1e-9)
+    assert lanes.steps == blas.steps
+
+
+@pytest.mark.parametrize("name", ["mlp", "layer norm", "classes", "regression"])
+def test_float32_differs_by_its_rounding_alone(name: str) -> None:
+    lanes, exact = one(**NETWORKS[name]), one("blas", dtype="float64", **NETWORKS[name])
+    np.testing.assert_allclose(numbers(lanes), numbers(exact), rtol=2e-4)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "step", "plateau", "one_cycle"])
+def test_schedules_reach_the_kernel(schedule: str) -> None:
+    options: dict[str, Any] = {"schedule": schedule, "optimizer": "momentum", "dtype": "float64"}
+    np.testing.assert_allclose(numbers(one(**options)), numbers(one("blas", **options)), rtol=1e-9)
+
+
+def laned(kind: str) -> list[str]:
+    """The shipped components of a kind that lanes can compute."""
+    names = []
+    for component in REGISTRY.of_kind(kind):
+        if component.dist == "annx" and not why_not_lanes(with_component(kind, component), REGISTRY):
+            names.append(component.name)
+    return names
+
+
+def with_component(kind: str, component: Any, **options: Any) -> Trial:
+    more: dict[str, Any] = {"steps": 4, "eval_every": 2, **options}
+    if kind == "activation":
+        return trial(activation=component.name, **more)
+    if kind == "loss":
+        task = next(iter(component.cls.outputs))
+        more |= {**DATA[task], "loss": component.name, "output": component.cls.outputs[task]}
+        if task == "regression" and component.cls.targets.startswith("[0,"):
+            more["split"] = Split(standardize=False)
+        return trial(**more)
+    if component.cls.full_batch:
+        more["batch_size"] = "full"
+    made = trial(**more)
+    return dataclasses.replace(made, parts={**made.parts, kind: default_part(REGISTRY, component)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["activation", "loss", "optimizer"])
+def test_every_shipped_component_that_lanes_compute_gives_its_formulas_numbers(kind: str) -> None:
+    names = laned(kind)
+    assert len(names) >= {"activation": 35, "loss": 25, "optimizer": 30}[kind]
+    for name in names:
+        lanes = with_component(kind, REGISTRY.get(kind, name), dtype="float64")
+        blas = dataclasses.replace(lanes, train=dataclasses.replace(lanes.train, engine="blas"))
+        [got], [expected] = train_stack([lanes], REGISTRY), train_stack([blas], REGISTRY)
+        np.testing.assert_allclose(
+            got.metrics["train_loss"], expected.metrics["train_loss"], rtol=1e-8, err_msg=f"{kind} {name}"
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_trial_has_the_same_bits_alone_in_any_lane_and_beside_any_neighbours(dtype: str) -> None:
+    trials = [
+        trial(dtype=dtype, seed=seed % 3, optimizer=("adam", {"lr": 0.001 * (1 + seed)}))
+        for seed in range(21)
+    ]
+    together = train_stack(trials, REGISTRY)
+    backwards = train_stack(trials[::-1], REGISTRY)[::-1]
+    for result, other, mine in zip(together, backwards, trials, strict=True):
+        [alone] = train_stack([mine], REGISTRY)
+        assert np.array_equal(numbers(result), numbers(alone))
+        assert result.metrics == other.metrics == alone.metrics
+
+
+def test_a_stack_of_lanes_has_one_structure() -> None:
+    trials = [trial(activation=name, seed=seed) for name in ("relu", "tanh") for seed in range(3)]
+    stacks = list(pack(trials, REGISTRY))
+    assert sorted(len(stack) for stack in stacks) == [3, 3]
+    assert len(list(pack([trial("blas"), trial("lanes")], REGISTRY))) == 2
+
+
+def test_trials_that_diverge_leave_the_others_as_they_are() -> None:
+    rates = [0.01, 1e30, 0.02, 1e30, 1e30, 1e30]
+    trials = [trial(optimizer=("sgd", {"lr": rate}), steps=40) for rate in rates]
+    results = train_stack(trials, REGISTRY)
+    assert [result.status for result in results] == ["ok" if rate < 1 else "diverged" for rate in rates]
+    for at in (0, 2):
+        [alone] = train_stack([trials[at]], REGISTRY)
+        assert np.array_equal(numbers(results[at]), numbers(alone))
+
+
+def test_the_order_of_examples_is_that_of_the_batches() -> None:
+    stack = LaneStack([trial(seed=seed) for seed in (0, 1, 0)], REGISTRY, _data(3))
+    orders = Orders(stack.trials, stack.data)
+    for _ in range(3):  # across the ends of epochs
+        order, starts, kinds = orders.next(7)
+        for start, kind in zip(starts, kinds, strict=True):
+            x, y = stack.batches.take()
+            rows = order[0][start : start + orders.sizes[kind]]
+            assert np.array_equal(x[0], orders.x[0][rows])
+            assert np.array_equal(y[0], orders.y[0][rows])
+
+
+def _data(count: int) -> Any:
+    from anncore.engine.batches import load
+
+    return load([trial(seed=seed) for seed in (0, 1, 0)][:count], REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"optimizer": "shampoo"}, "optimizer shampoo is not a formula of each number by itself"),
+        ({"activation": "prelu"}, "an activation with weights of its own"),
+        ({"activation": "sine"}, "sin"),
+        ({"network": ("mlp", {"hidden": [4], "dropout": 0.2})}, "mlp draws random numbers"),
+    ],
+)
+def test_what_lanes_cannot_do_is_said_and_left_to_blas(options: dict[str, Any], why: str) -> None:
+    made = trial(**options)
+    assert why_not_lanes(made, REGISTRY) == why
+    assert engine_of(made, REGISTRY) == "blas"
+
+
+def test_an_initializer_that_looks_at_layers_is_left_to_blas() -> None:
+    part = default_part(REGISTRY, REGISTRY.get("initializer", "lsuv"))
+    made = trial()
+    made = dataclasses.replace(made, parts={**made.parts, "initializer": part})
+    assert why_not_lanes(made, REGISTRY) == "initializer lsuv looks at layers, which NumPy computes"
+
+
+def test_wide_networks_are_left_to_blas() -> None:
+    assert engine_of(trial(network=("mlp", {"hidden": [32, 32]})), REGISTRY) == "lanes"
+    wide = trial(network=("mlp", {"hidden": [256, 256]}))
+    assert why_not_lanes(wide, REGISTRY) == ""
+    assert engine_of(wide, REGISTRY) == "blas"
+
+
+def test_the_key_names_the_engine_where_it_is_not_blas() -> None:
+    assert '"engine":"lanes 1"' in trial().train.text
+    assert "engine" not in trial("blas").train.text
+    assert trial().key != trial("blas").key
+
+
+def test_a_kernel_that_disagrees_with_the_formula_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from anncore.engine.lanes import operations, stack
+
+    monkeypatch.setattr(stack, "_AGREED", set())
+    monkeypatch.setitem(operations.MAKERS, np.tanh, lambda code, x: x)  # a wrong tanh
+    monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
+    with pytest.raises(ComponentError, match=r"gives other gradients than the formulas of mlp, tanh"):
+        train_stack([trial(activation="tanh")], REGISTRY)
+
+
+def test_numbers_at_a_kink_may_differ_and_others_may_not() -> None:
+    formulas = np.linspace(-1, 1, 100)
+    lanes = formulas.copy()
+    lanes[:5] = 0.0
+    assert agreement.apart(lanes, formulas) <= agreement.MOST_APART
+    assert agreement.apart(formulas * 1.001, formulas) > agreement.MOST_APART
+    assert agreement.apart(np.full(3, np.nan), np.full(3, np.nan)) == 0.0
+
+
+def test_a_layout_has_the_arrays_one_after_the_other() -> None:
+    stack = LaneStack([trial(network=("mlp", {"hidden": [3]}))], REGISTRY, _data(1))
+    layout = Layout.of(stack.specs)
+    assert layout.offsets == {"W1": 0, "b1": 6, "W2": 9, "b2": 12}  # 2 x 3, 3, 3 x 1, 1
+    assert layout.size == 13
+
+
+# A fixed set of trainings, whose bits are the same on every machine.
+
+
+def fixed_set() -> dict[str, Trial]:
+    trials = {
+        f"{name} {dtype}": trial(dtype=dtype, **options)
+        for name, options in NETWORKS.items()
+        for dtype in ("float32", "float64")
+    }
+    for name in ("gelu", "tanh", "sigmoid", "elu", "mish", "softplus", "squareplus", "geglu"):
+        trials[f"activation {name}"] = trial(activation=name)
+    for name in ("sgd", "nesterov", "adamw", "adagrad", "rmsprop", "lion", "nadam", "yogi", "adan", "rprop"):
+        full = {"batch_size": "full"} if name == "rprop" else {}
+        trials[f"optimizer {name}"] = trial(optimizer=name, **full)
+    for name in ("huber", "log_cosh", "quantile", "general_robust"):
+        trials[f"loss {name}"] = trial(**{**DATA["regression"], "loss": name})
+    for name in ("focal", "generalized_cross_entropy", "symmetric_cross_entropy"):
+        trials[f"loss {name}"] = trial(loss=name)
+    for name in ("he_normal", "orthogonal"):
+        trials[f"initializer {name}"] = trial(initializer=name)
+    return trials
+
+
+def digest(result: TrialResult) -> str:
+    return hashlib.sha256(numbers(result).astype("<f8").tobytes()).hexdigest()[:12]
+
+
+def test_a_fixed_set_of_trainings_has_the_bits_on_record() -> None:
+    """On every processor and system; if the engine's numbers change, LANE_NUMBERS is raised.
+
+    The file is written by `python tests/lane_bits.py`.
+    """
+    known = json.loads(DIGESTS.read_text())
+    results = [(name, train_stack([made], REGISTRY)[0]) for name, made in fixed_set().items()]
+    changed = [name for name, result in results if known["bits"].get(name) != digest(result)]
+    assert not changed, f"other bits: {', '.join(changed)}"
+    assert set(known["bits"]) == {name for name, _ in results}
