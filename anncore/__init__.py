@@ -37,12 +37,12 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
                  Figure, Executor, Sampler, SelectionRule, StoppingRule, Suite, ReportSection, Exporter,
                  Listener, Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
-                 AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
-                 NetworkMetric, WatchingMetric, ProbingMetric, TableDataset
+                 AskingOptimizer, AskingWrapper, CurvatureOptimizer, ModalNetwork, RuleNetwork,
+                 NoisyObjective, Game, NetworkMetric, WatchingMetric, ProbingMetric, TableDataset
     fields       hyper, ref, linear, log, choice, shorthand; build makes a component from plain values
     handed       Array, Hyper, Task, Data, Column, Table, Weights, WeightSpec, Layer, Moment, Mode, LearnMode,
-                 Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, Problem, ReportTable,
-                 ExportInput
+                 Evaluate, Evaluation, Draws, Likelihood, FigureInput, DecisionMap, Snapshot, Candidates,
+                 Look, Claim, Problem, ReportTable, ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, WorkersChanged, TablesStarted, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,

@@ -15,10 +15,13 @@ from anncore import (
     Activation,
     AskingOptimizer,
     ComponentError,
+    CurvatureOptimizer,
     Data,
     Dataset,
     Drawing,
+    Draws,
     Evaluate,
+    Evaluation,
     Executor,
     Figure,
     FigureInput,
@@ -28,12 +31,14 @@ from anncore import (
     JointLoss,
     Layer,
     LearnMode,
+    Likelihood,
     Loss,
     Metric,
     ModalNetwork,
     Network,
     NetworkMetric,
     NoisyObjective,
+    Objective,
     Optimizer,
     OptimizerWrapper,
     RuleNetwork,
@@ -174,6 +179,74 @@ class Sides(Loss):
         return 0.5 * (1 + np.tanh(output))
 
 
+@dataclass(frozen=True)
+class Squares(Loss):
+    """Half the squared error.
+
+        ℓ = (a - y)² / 2
+
+    Domain: real. Nobody, "Squares", 2020.
+    """
+
+    name: ClassVar[str] = "squares"
+    outputs: ClassVar[dict[str, str]] = {"regression": "identity"}
+    likelihood: ClassVar[Likelihood] = "output"
+
+    def value(self, output: Array, target: Array) -> Array:
+        return 0.5 * ((output - target) ** 2).mean(axis=(1, 2))
+
+    def residuals(self, output: Array, target: Array) -> Array:
+        return (output - target) * np.sqrt(np.asarray(0.5 / output.shape[2], output.dtype))
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        return output + draws.normal(output)
+
+
+@dataclass(frozen=True)
+class Tosses(Loss):
+    """Cross-entropy of a coin.
+
+        ℓ = -y log p - (1 - y) log(1 - p)
+
+    Domain: p in (0, 1). Nobody, "Tosses", 2020.
+    """
+
+    name: ClassVar[str] = "tosses"
+    outputs: ClassVar[dict[str, str]] = {"binary": "sigmoid"}
+    accepts: ClassVar[str] = "[0, 1]"
+    likelihood: ClassVar[Likelihood] = "output"
+
+    def value(self, output: Array, target: Array) -> Array:
+        p = np.clip(output, 1e-9, 1 - 1e-7)
+        return -(target * np.log(p) + (1 - target) * np.log1p(-p)).mean(axis=(1, 2))
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        return (draws.uniform(output) < output).astype(output.dtype)
+
+
+@dataclass(frozen=True)
+class Faces(Loss):
+    """Cross-entropy of a die.
+
+        ℓ = -Σ y log p
+
+    Domain: p in (0, 1). Nobody, "Faces", 2020.
+    """
+
+    name: ClassVar[str] = "faces"
+    outputs: ClassVar[dict[str, str]] = {"multiclass": "softmax"}
+    accepts: ClassVar[str] = "[0, 1]"
+    likelihood: ClassVar[Likelihood] = "example"
+
+    def value(self, output: Array, target: Array) -> Array:
+        return -(target * np.log(np.maximum(output, 1e-9))).sum(axis=2).mean(axis=1)
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        below = (draws.uniform(output[:, :, :1]) < np.cumsum(output, axis=2)).astype(output.dtype)
+        below[:, :, -1] = 1
+        return np.concatenate([below[:, :, :1], below[:, :, 1:] - below[:, :, :-1]], axis=2)
+
+
 class State(NamedTuple):
     v: Array
 
@@ -216,6 +289,27 @@ class Foresight(AskingOptimizer):
     def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
         _, ahead = evaluate(weight - self.lr * grad)
         return -self.lr * ahead, state
+
+
+@dataclass(frozen=True)
+class Curved(CurvatureOptimizer):
+    """Gradient descent with shorter steps where the curvature is large.
+
+        θ ← θ - lr g / (1 + s²)
+
+    Domain: lr > 0. Nobody, "Curves", 2020.
+    """
+
+    name: ClassVar[str] = "curved"
+    needs: ClassVar[str] = "sampled_gradient"
+    lr: Hyper = hyper(0.01, "(0, inf)")
+
+    def init(self, weight: Array) -> tuple[()]:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluation) -> tuple[Array, Any]:
+        sampled = evaluate.sampled_gradient(weight)
+        return -self.lr * grad / (1 + sampled * sampled), state
 
 
 class Halves(NamedTuple):
@@ -409,6 +503,34 @@ class Bowl(NoisyObjective):
 
     def grad(self, x: Array, noise: Array) -> Array:
         return x + noise
+
+
+@dataclass(frozen=True)
+class Ditch(Objective):
+    """A ditch with a round floor.
+
+        f(x) = (x₁ - 1)² + 4 (x₂ - x₁²)²
+
+    Nobody, "Ditches", 2020.
+    """
+
+    name: ClassVar[str] = "ditch"
+    dimensions: ClassVar[int] = 2
+
+    @property
+    def minimum(self) -> Array:
+        return np.ones(2)
+
+    def start(self, rng: np.random.Generator) -> Array:
+        return np.zeros(2)
+
+    def value(self, x: Array) -> Array:
+        one, other = x[:, 0, 0] - 1, x[:, 0, 1] - x[:, 0, 0] * x[:, 0, 0]
+        return one * one + 4 * (other * other)
+
+    def residuals(self, x: Array) -> Array:
+        first, second = x[:, :, :1], x[:, :, 1:]
+        return np.concatenate([first - 1, 2 * (second - first * first)], axis=2)
 
 
 @dataclass(frozen=True)
@@ -770,6 +892,10 @@ OPENED: list[tuple[str, Any]] = [
     ("network", Residual),
     ("network", BatchNorm),
     ("objective", Tug),
+    ("objective", Ditch),
+    ("loss", Squares),
+    ("loss", Tosses),
+    ("loss", Faces),
     ("loss", Scaled),
     ("loss", Sides),
     ("schedule", Heedful),
@@ -777,5 +903,6 @@ OPENED: list[tuple[str, Any]] = [
     ("initializer", Tilting),
     ("metric", Loudness),
     ("optimizer", Foresight),
+    ("optimizer", Curved),
     ("optimizer", Halfway),
 ]

@@ -161,7 +161,8 @@ def _trials(registry: Registry, component: Registered, dtype: str, folder: Path)
     else:
         if getattr(cls, "full_batch", False):
             options["batch_size"] = "full"
-        trial = make_trial(registry, **DATA["binary"], **options)
+        squares = getattr(cls, "needs", "") == "residuals"  # which a cross-entropy has not
+        trial = make_trial(registry, **DATA["regression" if squares else "binary"], **options)
         part = default_part(registry, component)
         if component.name == "from_file":
             shapes = {"W1": (2, 8), "W2": (8, 8), "W3": (8, 1)}

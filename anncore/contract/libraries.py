@@ -115,6 +115,10 @@ class Library(ABC):
     def component(self, kind: str, thing: Any, path: str) -> type[Component]:
         """Return a component class of this kind; raises ComponentError for a thing that cannot be one."""
 
+    def inside(self, module: ModuleType) -> Any:
+        """Return what a path stands for that ends at a module; None, by default, for nothing."""
+        return None
+
     @property
     def version(self) -> str:
         """The version of the library itself, "" where it is not installed."""
@@ -196,6 +200,8 @@ def locate(offered: Offered, path: str, folder: Path) -> Located:
             guess = nearest(name, [known for known in dir(thing) if known[0] != "_"])
             raise ComponentError(f"{full}: {done} has no {name}.{guess}")
         thing, done = getattr(thing, name), f"{done}.{name}"
+    if isinstance(thing, ModuleType):
+        thing = library.inside(thing) or thing
     if isinstance(thing, ModuleType) or not callable(thing):
         what = "a module" if isinstance(thing, ModuleType) else f"a {type(thing).__name__}"
         raise ComponentError(f"{full} is {what}; name a class or a function in it, as {full}.NAME.")

@@ -68,6 +68,13 @@ def counted_words(seeds: Array, t: int, shape: tuple[int, ...], lane: int = 0) -
     return words.reshape(len(seeds), *shape)
 
 
+def counted_uniform(seeds: Array, t: int, like: Array) -> Array:
+    """Return numbers in [0, 1) for step t, with shape and dtype of `like` (T, ...)."""
+    digits = 24 if like.dtype == np.float32 else 53  # as many as the dtype holds, so that none rounds to 1
+    words = counted_words(seeds, t, like.shape[1:]) >> np.uint64(64 - digits)
+    return (words * 2.0**-digits).astype(like.dtype)
+
+
 def counted_normal(seeds: Array, t: int, like: Array) -> Array:
     """Return standard normal numbers for step t, with shape and dtype of `like` (T, ...).
 

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds import Array, Initializer, WeightSpec, overrides
+from anncore.contract.kinds import Array, Evaluation, Initializer, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
+from anncore.engine.asked import Asked, Place
 from anncore.engine.batches import Batches
 from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared, refuse_changed
 from anncore.engine.network import StackNetwork, without_output
 from anncore.engine.noise import Noise
-from anncore.engine.optimizing import Trained, Turn
+from anncore.engine.optimizing import Trained, Turn, seeds_of
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 from anncore.engine.weighting import weighted_mean
@@ -84,7 +85,7 @@ class Stack:
         self.optimizers = [run for turn in self._turns for run in turn.runs]
         self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None
-        self._now = (0, 0)  # the step and the number of steps
+        self.now = (0, 0)  # the step and the number of steps
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
@@ -180,30 +181,30 @@ class Stack:
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
         x, y = self._batch = self.batches.take()
-        self._now = (t, steps)
+        self.now = (t, steps)
         network = self.network
         network.begin_step()
         if not network.learns:
             z, tape = network.forward(self.weights, x, training=True)
-            network.backward(self.weights, tape, self._loss_grad(z, y), self.grad_views)
+            network.backward(self.weights, tape, self.loss_grad(z, y), self.grad_views)
         for turn in self._turns:
             if network.learns:
-                network.learn(self.weights, x, y, self.grad_views, now=self._now, turn=self._number(turn))
+                network.learn(self.weights, x, y, self.grad_views, now=self.now, turn=self._number(turn))
             turn.step(t, steps)
-        network.after_step(self.weights, now=self._now)
+        network.after_step(self.weights, now=self.now)
 
     def update(self, t: int, steps: int) -> None:
         """Make update t of `steps` with the gradients that are in `grads`."""
         for turn in self._turns:
             turn.step(t, steps)
 
-    def _loss_grad(self, z: Array, y: Array) -> Array:
+    def loss_grad(self, z: Array, y: Array) -> Array:
         """Return ∂loss/∂z on the step's batch, that of each example times its weight, where it has one."""
         grad, weights = self.output.grad(z, y), self.batches.weights
         return grad if weights is None else grad * weights
 
-    def _loss(self, z: Array, y: Array) -> Array:
-        """Return the loss on the step's batch, (T,), of which `_loss_grad` is the slope."""
+    def loss(self, z: Array, y: Array) -> Array:
+        """Return the loss on the step's batch, (T,), of which `loss_grad` is the slope."""
         weights = self.batches.weights
         if weights is None:
             return self.output.value(z, y)
@@ -219,28 +220,16 @@ class Stack:
         assert self._batch is not None, "there is no batch before the first step"
         return self._batch
 
-    def _evaluate(self, rows: slice, turn: Turn) -> Any:
-        """Return a function from a turn's weights to loss and gradient on the step's batch, for one run."""
-        assert self._batch is not None
-        x, y = self._batch
+    def _evaluate(self, rows: slice, turn: Turn) -> Evaluation:
+        """Return what answers questions about a turn's weights on the step's batch, for one run."""
         theta = self.theta.copy()
         weights = {**self._trained.as_arrays(theta), **self._state.views}
         gradients = Buffer(len(theta), self.specs, self.dtype)
+        return Asked(self, theta, weights, gradients, Place(rows, turn.columns, self._number(turn)))
 
-        def evaluate(weight: Array) -> tuple[Array, Array]:
-            theta[rows, turn.columns] = weight[:, 0, :]
-            if self.network.learns:
-                z, _ = self.network.forward(weights, x)
-                self.network.learn(
-                    self.apart(weights), x, y, gradients.views, now=self._now, turn=self._number(turn)
-                )
-            else:
-                z, tape = self.network.forward(weights, x, training=True, first=False)
-                self.network.backward(weights, tape, self._loss_grad(z, y), gradients.views)
-            value = self._loss(z, y)[rows].astype(theta.dtype)
-            return value[:, None, None], gradients.all[rows, turn.columns][:, None, :].copy()
-
-        return evaluate
+    def seeds(self, name: str) -> Array:
+        """Return a seed of each trial for a stream of this name, (T, 1, 1)."""
+        return seeds_of(self.trials, name)
 
     def apart(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """Return weights with copies of their state, for a learning rule whose writing must not last."""

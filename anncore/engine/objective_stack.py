@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import argument_curve, metric_column
+from anncore.contract.derivatives import pullback
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds import Array, Evaluate, WeightSpec
+from anncore.contract.kinds import Array, Evaluation, WeightSpec
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
@@ -71,6 +72,30 @@ class Functions:
             for component, rows, _ in self._runs
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def residuals(self, x: Array) -> tuple[Array, Array]:
+        """Return the residuals (T, 1, M) and their derivatives (T, M, D).
+
+        The objectives must be alike but for their numbers; ComponentError for one that gives no residuals.
+        """
+        pieces = [_residuals(component, x[rows]) for component, rows, _ in self._runs]
+        values, slopes = ([piece[i] for piece in pieces] for i in (0, 1))
+        return np.concatenate(values), np.concatenate(slopes)
+
+
+def _residuals(objective: Any, x: Array) -> tuple[Array, Array]:
+    values = objective.residuals(x)
+    slopes = np.empty((len(x), values.shape[2], x.shape[2]), x.dtype)
+    for m in range(values.shape[2]):
+        grad = np.zeros_like(values)
+        grad[:, :, m] = 1
+        [slope] = pullback(objective, _formula_of_residuals, [x], name="residuals", grad=grad)
+        slopes[:, m] = slope[:, 0]
+    return values, slopes
+
+
+def _formula_of_residuals(objective: Any, x: Array) -> Any:
+    return objective.residuals(x)
 
 
 def _lowest(objective: Any) -> float:
@@ -178,16 +203,9 @@ class ObjectiveStack:
             optimizer.step(t, steps)
         self.functions.put_back(self.theta)
 
-    def _evaluate(self, rows: slice) -> Evaluate:
-        """Return a function from arguments to value and gradient, with the step's noise, for one run."""
-        x = self.theta[:, None, :].copy()
-
-        def evaluate(weight: Array) -> tuple[Array, Array]:
-            x[rows] = weight
-            value = self.functions.value(x)[rows].astype(x.dtype)
-            return value[:, None, None], self.functions.grad(x, self._noise)[rows]
-
-        return evaluate
+    def _evaluate(self, rows: slice) -> Evaluation:
+        """Return what answers questions about arguments, with the step's noise, for one run."""
+        return _Asked(self.functions, self.theta[:, None, :].copy(), self._noise, rows)
 
     def value(self) -> Array:
         """Return every trial's value without noise, (T,), at the arguments to evaluate at."""
@@ -207,6 +225,29 @@ class ObjectiveStack:
         """Give the values (T,) after step t to the schedules that use them."""
         for optimizer in self.optimizers:
             optimizer.observe(score[optimizer.rows], t)
+
+
+class _Asked:
+    """What an asking optimizer asks of objectives: an `Evaluation` for the trials at `rows`."""
+
+    def __init__(self, functions: Functions, x: Array, noise: Array, rows: slice) -> None:
+        self._functions, self._x, self._noise, self._rows = functions, x, noise, rows
+
+    def __call__(self, weight: Array, /) -> tuple[Array, Array]:
+        """Return value and gradient."""
+        self._x[self._rows] = weight
+        value = self._functions.value(self._x)[self._rows].astype(weight.dtype)
+        return value[:, None, None], self._functions.grad(self._x, self._noise)[self._rows]
+
+    def residuals(self, weight: Array) -> tuple[Array, Array]:
+        """Return the residuals and their derivatives."""
+        self._x[self._rows] = weight
+        values, slopes = self._functions.residuals(self._x)
+        return values[self._rows], slopes[self._rows]
+
+    def sampled_gradient(self, weight: Array) -> Array:
+        """Raise ComponentError: an objective predicts nothing."""
+        raise ComponentError("an objective predicts nothing from which targets could be drawn")
 
 
 class ObjectiveEvaluator:

@@ -125,7 +125,7 @@ class OptimizerRun:
         self.rows = rows
         dtype = trained.theta.dtype.name
         optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
-        self._optimizer = seeded(optimizer, partial(_seeds, trials))
+        self._optimizer = seeded(optimizer, partial(seeds_of, trials))
         self._schedule = build_stack([trial.parts["schedule"] for trial in trials], registry, dtype)
         self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
         if not self._schedule.constant and not self._paced:
@@ -247,7 +247,7 @@ class OptimizerRun:
             return None
 
 
-def _seeds(trials: Sequence[Trial], name: str) -> Array:
+def seeds_of(trials: Sequence[Trial], name: str) -> Array:
     """Return a seed of each trial, (T, 1, 1), the same one for trials of one seed."""
     words = [
         stream(trial.sweep_seed, trial.seed, name).integers(2**64, size=(1, 1), dtype=np.uint64)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.derivatives import pullback
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import Array, Draws
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.activations import needs_place
@@ -67,9 +68,57 @@ class OutputAndLoss:
             return _grad(self._pairs[0], z, target)
         return _joined([_grad(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
 
+    def residuals(self, z: Array, target: Array) -> Array:
+        """Return the residuals of the loss, shaped as z; ComponentError for a loss that gives none."""
+        return _joined([_residuals(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
+
+    def residual_grad(self, z: Array, target: Array, grad: Array) -> Array:
+        """Return ∂L/∂z, from grad = ∂L/∂(residuals), both shaped as z."""
+        return _joined(
+            [
+                _residual_grad(pair, z[pair.trials], target[pair.trials], grad[pair.trials])
+                for pair in self._pairs
+            ]
+        )
+
+    def draw(self, z: Array, draws: Callable[[slice], Draws]) -> Array:
+        """Return targets drawn from what z predicts; ComponentError for a loss that is no likelihood.
+
+        draws: returns the random numbers of some of the trials.
+        """
+        return _joined(
+            [
+                pair.loss.draw(pair.activation.forward(z[pair.trials]), draws(pair.trials))
+                for pair in self._pairs
+            ]
+        )
+
+    def observations(self, z: Array) -> Array:
+        """Return how many observations, of which a loss is a likelihood, each trial has, (T, 1, 1)."""
+        counts = np.empty((len(z), 1, 1), z.dtype)
+        for pair in self._pairs:
+            several = pair.loss.likelihood == "output"
+            width = z.shape[2] // pair.loss.outputs_per_target
+            counts[pair.trials] = z.shape[1] * (width if several else 1)
+        return counts
+
     def value_of(self, output: Array, target: Array) -> Array:
         """Return each trial's mean loss of given predictions, (T,)."""
         return _joined([pair.loss.value(output[pair.trials], target[pair.trials]) for pair in self._pairs])
+
+
+def _residuals(pair: Pair, z: Array, target: Array) -> Any:
+    return pair.loss.residuals(pair.activation.forward(z), target)
+
+
+def _residual_grad(pair: Pair, z: Array, target: Array, grad: Array) -> Any:
+    output = pair.activation.forward(z)
+    [slope] = pullback(pair.loss, _formula_of_residuals, [output, target], name="residuals", grad=grad)
+    return pair.activation.backward(slope, z, output)
+
+
+def _formula_of_residuals(loss: Any, output: Array, target: Array) -> Any:
+    return loss.residuals(output, target)
 
 
 def output_structure(trial: Trial, registry: Registry) -> str:

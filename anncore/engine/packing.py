@@ -9,6 +9,7 @@ import numpy as np
 from anncore.contract.registry import Registry
 from anncore.contract.trial import LANES, Trial
 from anncore.engine.build import build_part, structure
+from anncore.engine.curvature import asks_for_residuals
 from anncore.engine.nested import asks
 from anncore.engine.problem import Known, problem_of
 
@@ -42,6 +43,8 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
     # If an optimizer asks for more gradients, the whole stack computes them: it has stacks of its own.
     optimizer = trial.parts["optimizer"]
     asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
+    if asking and "objective" in trial.parts:  # of another one the residuals may be more or fewer
+        asking += structure(trial.parts["objective"], registry)
     shape = problem_of(trial).shape(trial, registry, known)
     if trial.train.engine == LANES:  # all lanes of a kernel make the same steps
         shape = "\n".join([shape, *problem_of(trial).order(trial, registry)])
@@ -50,7 +53,10 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
 
 def stack_size(trial: Trial, registry: Registry) -> int:
     """Return the number of trials like this one that make a stack small enough for the cache."""
-    weights, batch, units = problem_of(trial).working_set(trial, registry)
+    weights, batch, units, outputs = problem_of(trial).working_set(trial, registry)
     # Weights, gradients, two moments and temporaries; z and a of each unit, and their gradients.
-    numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in weights) + 4 * batch * units
+    size = sum(spec.shape[0] * spec.shape[1] for spec in weights)
+    numbers = 7 * size + 4 * batch * units
+    if asks_for_residuals(build_part(trial.parts["optimizer"], registry)):
+        numbers += 3 * batch * outputs * size  # their derivatives, and these taken apart
     return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))

@@ -10,6 +10,7 @@ import numpy as np
 from anncore.contract.kinds import Array, AskingWrapper, OptimizerWrapper, WeightSpec
 from anncore.engine.asking import HiddenChange
 from anncore.engine.nested import asks, fit, nested
+from anncore.engine.quadratic import Quadratic
 
 SIZE = 6
 SPECS = (WeightSpec("W", (2, 3), 2, 3, place="hidden"),)
@@ -43,10 +44,7 @@ def _around_askers(optimizer: Any) -> Iterator[Any]:
 
 
 def _walk(optimizer: Any, scale: float) -> None:
-    def evaluate(weight: Array) -> tuple[Array, Array]:
-        slope = scale * np.linspace(1.0, 2.0, SIZE) * weight
-        return 0.5 * (slope * weight).sum(axis=2, keepdims=True), slope
-
+    evaluate = Quadratic(scale * np.linspace(1.0, 2.0, SIZE).reshape(1, 1, SIZE))
     fitted = fit(optimizer, SPECS, lambda: evaluate)
     weight = _numbers(0)
     state = fitted.init(weight)

@@ -34,6 +34,7 @@ class WorkingSet(NamedTuple):
     weights: Sequence[WeightSpec]
     batch: int  # examples in a step
     units: int  # of all layers and the inputs, for each example
+    outputs: int  # of the network, for each example
 
 
 class Problem(ABC):
@@ -114,7 +115,7 @@ class NetworkOnData(Problem):
         weights = network_specs(trial.parts["network"], registry, seen.inputs, outputs)
         batch = seen.n_train if trial.train.batch_size == "full" else int(trial.train.batch_size)
         units = seen.inputs + sum(spec.shape[1] for spec in weights if spec.role == "weight")
-        return WorkingSet(weights, batch, units)
+        return WorkingSet(weights, batch, units, outputs)
 
     def n_train(self, trial: Trial, registry: Registry) -> int:
         """Return the number of training examples that a trial will have."""
@@ -177,7 +178,7 @@ class Minimisation(Problem):
 
     def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
         """Return the arguments; there are neither examples nor units."""
-        return WorkingSet(objective_stack.specs(objective_stack.dimensions(trial, registry)), 1, 0)
+        return WorkingSet(objective_stack.specs(objective_stack.dimensions(trial, registry)), 1, 0, 1)
 
     def n_train(self, trial: Trial, registry: Registry) -> int:
         """Return 1: every step uses the whole objective."""

@@ -23,6 +23,7 @@ from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
 from anncore.contract.trial import LANES, Trial
 from anncore.engine.build import build_part
+from anncore.engine.curvature import refuse_unanswered
 from anncore.engine.decision_maps import MOST_CLASSES, has_maps
 from anncore.engine.network import shows_layers
 from anncore.engine.optimizing import refuse_unfit
@@ -69,6 +70,7 @@ class PlanChecker:
                 (("optimizer", combo.entries["optimizer"].label), self._check_optimizer),
                 (("initializer", *start), self._check_initializer),
                 (("units", *problem, _label(combo, "activation")), self._check_units),
+                (("asked", *problem, combo.entries["optimizer"].label), self._check_questions),
             ):
                 if ("problem", *problem) in failed or labels in failed:
                     continue
@@ -130,6 +132,32 @@ class PlanChecker:
         self._check_updates(combo)
         self._check_lanes(combo)
         return True
+
+    def _check_questions(self, combo: Combo) -> bool:
+        """Refuse an optimizer that asks for more than gradients, where nothing answers; return True."""
+        if not _asks_for_curvature(combo.entries["optimizer"]):
+            return True
+        for choices, _ in islice(combo.options_of((*UNTUNED, "loss", "activation", "optimizer")), MOST_BUILT):
+            by_kind = {choice.entry.kind: choice for choice in choices}
+            self._check_answers(by_kind)
+        return True
+
+    def _check_answers(self, choices: Mapping[str, Choice]) -> None:
+        others = [choice for kind, choice in choices.items() if kind != "activation"]
+        alike = ("asked", *map(_structure, others))
+        if alike in self._updated:
+            return
+        self._updated.add(alike)
+        parts = self.fit.parts(choices) | {"optimizer": self.parts.plain(choices["optimizer"])}
+        try:
+            refuse_unanswered(parts, self.experiment.registry)
+        except ComponentError as error:
+            where = f"{self.experiment.file}: [optimizer.{choices['optimizer'].entry.label}]"
+            raise ExperimentError(
+                f"{where}: {str(error).rstrip('.')}. Or leave the pair out by [[exclude]]."
+            ) from None
+        except RAISED_BY_PLUGINS as error:
+            raise ExperimentError(f"{self.experiment.file}: {_pair(choices)}: {described(error)}") from error
 
     def _check_lanes(self, combo: Combo) -> None:
         """Refuse what asks for the engine "lanes" and cannot have it, one configuration of each structure."""
@@ -236,6 +264,8 @@ class PlanChecker:
         self._note_task(by_kind)
         if "loss" in by_kind:
             self.fit.check_lists(by_kind)
+        if _asks_for_curvature(by_kind["optimizer"].entry):
+            self._check_answers(by_kind)
 
     def _check_evaluations(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Refuse very many evaluations, where their number follows from epochs and the data."""
@@ -309,6 +339,14 @@ def _structure(choice: Choice) -> tuple[Any, ...]:
     """Return what a component is built of, without the numbers that may differ in a stack."""
     numbers = {key for key in choice.given if all(map(partial(_is_number, key), _at(choice.entry, key)))}
     return (choice.entry.label, *(repr(value) for key, value in choice.given.items() if key not in numbers))
+
+
+def _asks_for_curvature(entry: Entry) -> bool:
+    """Tell whether an optimizer, or one that it may hold, asks for more than gradients."""
+    return any(
+        component.kind == "optimizer" and issubclass(component.cls, kinds.CurvatureOptimizer)
+        for component in _inside(entry)
+    )
 
 
 def _at(entry: Entry, key: str) -> Sequence[Registered]:

@@ -10,6 +10,7 @@ import numpy as np
 from anncore.contract.hyperparameters import references
 from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.engine.nested import asks, fit, scope_of
+from anncore.engine.quadratic import Quadratic
 from anncore.testing.kit import must
 
 STEPS = 6
@@ -35,6 +36,7 @@ def _large(spec: WeightSpec, times: int = 8) -> WeightSpec:
 
 
 LARGE_WEIGHT, LARGE_NETWORK = _large(WEIGHT), tuple(map(_large, NETWORK))
+WIDE_NETWORK = tuple(_large(spec, 3) for spec in NETWORK)  # for an optimizer with a matrix of all its numbers
 
 
 def is_plain(cls: Any) -> bool:
@@ -61,11 +63,13 @@ def leaves(state: Any) -> Iterator[Array]:
             parts.extend(reversed(list(part.values())))
 
 
-class Bowl:
+class Bowl(Quadratic):
     """½ Σ c θ² + Σ g θ, the function that asking optimizers evaluate; g is `tilt`, new in every step."""
 
     def __init__(self, curvature: Array) -> None:
-        self._curvature, self.tilt, self.asked = curvature, np.zeros_like(curvature), 0
+        super().__init__(curvature)
+        self.asked = 0
+        self.questions: set[str] = set()  # what was asked beyond loss and gradient
 
     @classmethod
     def like(cls, weight: Array) -> Bowl:
@@ -77,19 +81,30 @@ class Bowl:
         """Return the function that an optimizer may call during a step."""
         return self
 
-    def __call__(self, weight: Array) -> tuple[Array, Array]:
+    def __call__(self, weight: Array, /) -> tuple[Array, Array]:
         """Return the loss (T, 1, 1) and its gradient, both read-only."""
+        return self._answer(weight, *super().__call__(weight))
+
+    def residuals(self, weight: Array) -> tuple[Array, Array]:
+        """Return the residuals and their derivatives, both read-only."""
+        self.questions.add("residuals")
+        return self._answer(weight, *super().residuals(weight))
+
+    def sampled_gradient(self, weight: Array) -> Array:
+        """Return a gradient whose square is the curvature, read-only."""
+        self.questions.add("sampled_gradient")
+        return self._answer(weight, super().sampled_gradient(weight))[0]
+
+    def _answer(self, weight: Array, *arrays: Array) -> Any:
         self.asked += 1
         for what, asked, due in (
             ("shape", weight.shape, self.tilt.shape),
             ("dtype", weight.dtype, self.tilt.dtype),
         ):
             must(asked == due, f"it asks at weights of {what} {asked}, but its own have {due}")
-        slope = self._curvature * weight + self.tilt
-        value = (0.5 * (slope + self.tilt) * weight).reshape(len(weight), 1, -1).sum(axis=2, keepdims=True)
-        for array in (value, slope):
+        for array in arrays:
             array.setflags(write=False)
-        return value, slope
+        return arrays
 
 
 class Seen(NamedTuple):

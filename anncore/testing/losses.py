@@ -11,7 +11,17 @@ import numpy as np
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import REAL_TASKS, TASKS, Array, JointLoss, Loss, Task, overrides
 from anncore.contract.loading import load_registry
-from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
+from anncore.testing.kit import (
+    Case,
+    Kit,
+    Named,
+    Subject,
+    Variant,
+    must,
+    must_be_close,
+    must_equal_bits,
+    slopes,
+)
 from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 
 WIDTHS: dict[Task, tuple[int, ...]] = {
@@ -54,6 +64,10 @@ class LossKit(Kit):
             checks.append(("joint_as_chained", joint_as_chained))
         if overrides(subject.cls, Loss.predict):
             checks.append(("predict", predict))
+        if overrides(subject.cls, Loss.residuals):
+            checks.append(("residuals", residuals))
+        if overrides(subject.cls, Loss.draw) or overrides_likelihood(subject.cls):
+            checks.append(("draw", draw))
         return checks
 
 
@@ -277,6 +291,112 @@ def predict(subject: Subject) -> int:
             must_be_close(predictions[1:].sum(axis=2), 1.0, f"{label}: sum over the classes", 1e-9, 1e-9)
         count += 1
     return count
+
+
+def overrides_likelihood(cls: Any) -> bool:
+    """Tell whether a loss says of what it is the likelihood."""
+    return cls.likelihood is not Loss.likelihood
+
+
+def residuals(subject: Subject) -> int:
+    """The squares of an example's residuals, shaped as the outputs, add up to the loss of that example."""
+    count = 0
+    for variant, component, task, width in _settings(subject):
+        rng = np.random.default_rng(18)
+        output = outputs(subject, task, rng, (3, 6, width * several(subject)))
+        target = targets(subject, task, rng, (3, 6, width))
+        r, where = component.residuals(output, target), f"{variant.label}, {task}"
+        must(np.shape(r) == output.shape, f"{where}: residuals of shape {np.shape(r)} for {output.shape}")
+        singles = [
+            component.value(output[:, n : n + 1], target[:, n : n + 1]) for n in range(output.shape[1])
+        ]
+        message = f"{where}: the squares of an example's residuals and its loss"
+        must_be_close((r * r).sum(axis=2), np.stack(singles, axis=1), message, 1e-9, 1e-12)
+        alone = component.residuals(output[:, 2:3], target[:, 2:3])
+        must_be_close(alone, r[:, 2:3], f"{where}: residuals of an example alone and among others", 1e-9, 0.0)
+        count += r.size
+    return count
+
+
+DRAWN = 4096  # examples, each of whose outputs is the same
+
+
+def draw(subject: Subject) -> int:
+    """Drawn targets are the task's, and the same for the same numbers; on average the gradient is 0 there.
+
+    And the mean square of the gradient by the output activation's input is the second derivative: both follow
+    from a likelihood (Bartlett's identities).
+    """
+    registry, count = load_registry(), 0
+    for variant, component, task, width in _settings(subject):
+        of = component.likelihood
+        must(of in ("", "example", "output"), f"{variant.label}: likelihood is {of!r}")
+        if not of:
+            count += 1
+            continue
+        must(overrides(subject.cls, Loss.draw), f'{variant.label}: likelihood is "{of}", but draw is missing')
+        activation = registry.get("activation", subject.cls.outputs[task]).cls()
+        where = f"{variant.label}, {task}"
+        rng = np.random.default_rng(19)
+        z = np.repeat(rng.normal(scale=0.7, size=(3, 1, width * several(subject))), DRAWN, axis=1)
+        a = activation.forward(z)
+        drawn = component.draw(a, _Draws(20))
+        must(drawn.shape == (3, DRAWN, width), f"{where}: draw gives shape {drawn.shape}, not (T, N, D)")
+        must(drawn.dtype == a.dtype, f"{where}: draw gives {drawn.dtype} for outputs of {a.dtype}")
+        must_equal_bits(component.draw(a, _Draws(20)), drawn, f"{where}: targets drawn by the same numbers")
+        must(np.isfinite(drawn).all(), f"{where}: drawn targets that are not finite")
+        if subject.cls.accepts == "[0, 1]" and task not in REAL_TASKS:  # of a probability
+            _must_be_classes(drawn, task, where)
+        observed = width if of == "output" else 1
+        grad = DRAWN * observed * activation.backward(component.grad(a, drawn), z, a)
+        spread = grad.std(axis=1)
+        off = np.abs(grad.mean(axis=1)) - 5 * spread / DRAWN**0.5
+        must(bool((off <= 1e-9).all()), f"{where}: the mean gradient at drawn targets is not 0")
+        square, second = grad * grad, DRAWN * observed * _second(component, activation, z, drawn)
+        error = 5 * (square.std(axis=1) + second.std(axis=1)) / DRAWN**0.5
+        one, other = square.mean(axis=1), second.mean(axis=1)
+        wide = np.abs(one - other) > error + 1e-4 * np.abs(other)
+        at = wide.argmax()
+        must(
+            not wide.any(),
+            f"{where}: at drawn targets the mean square of the gradient is {one.flat[at]:.4g}, the second "
+            f"derivative {other.flat[at]:.4g}",
+        )
+        count += drawn.size
+    return count
+
+
+class _Draws:
+    """Random numbers of a seed, the same at every call."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def uniform(self, like: Array) -> Array:
+        return np.random.default_rng(self._seed).random(like.shape).astype(like.dtype)
+
+    def normal(self, like: Array) -> Array:
+        return np.random.default_rng(self._seed).standard_normal(like.shape).astype(like.dtype)
+
+
+def _must_be_classes(drawn: Array, task: Task, where: str) -> None:
+    must(bool(np.isin(drawn, (0, 1)).all()), f"{where}: drawn targets of classes that are not 0 or 1")
+    one_hot = task != "multiclass" or bool((drawn.sum(axis=2) == 1).all())
+    must(one_hot, f"{where}: drawn targets of several classes at once, or of none")
+
+
+def _second(component: Any, activation: Any, z: Array, drawn: Array) -> Array:
+    """Return the derivative of each output's gradient by its own z, by central differences."""
+    step, result = 1e-4, np.empty(z.shape)
+    for k in range(z.shape[2]):
+        slopes = []
+        for side in (step, -step):
+            moved = z.copy()
+            moved[:, :, k] += side
+            a = activation.forward(moved)
+            slopes.append(activation.backward(component.grad(a, drawn), moved, a)[:, :, k])
+        result[:, :, k] = (slopes[0] - slopes[1]) / (2 * step)
+    return result
 
 
 def extremes_finite(subject: Subject) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array, Game, Objective
-from anncore.testing.kit import Case, Kit, Named, Subject, must, slopes
+from anncore.contract.kinds import Array, Game, Objective, overrides
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
 from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 
 
@@ -34,6 +34,8 @@ class ObjectiveKit(Kit):
             checks.append(("minimum", minimum))
         if issubclass(subject.cls, Game):
             checks.append(("equilibrium", equilibrium))
+        if issubclass(subject.cls, Objective) and overrides(subject.cls, Objective.residuals):
+            checks.append(("residuals", residuals))
         return [*checks, ("noise", noise)] if _noisy(subject) else checks
 
 
@@ -130,6 +132,22 @@ def gradient(subject: Subject) -> int:
             exact = gradients._replace(right=by_formula)
             must_agree(exact, message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
         count += x.size
+    return count
+
+
+def residuals(subject: Subject) -> int:
+    """The squares of its residuals, (T, 1, M), add up to its value."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 3), "float64")
+        x = np.random.default_rng(12).normal(size=(3, 1, subject.build(variant).dimensions))
+        r, where = component.residuals(x), variant.label
+        must(
+            np.ndim(r) == 3 and r.shape[:2] == (3, 1), f"{where}: residuals are {np.shape(r)}, not (T, 1, M)"
+        )
+        message = f"{where}: the sum of the squares of the residuals and the value"
+        must_be_close((r * r).sum(axis=(1, 2)), component.value(x), message, 1e-9, 1e-12)
+        count += r.size
     return count
 
 

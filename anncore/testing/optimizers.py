@@ -8,7 +8,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from anncore.contract.kinds import AnyOptimizer, Array, AskingWrapper, OptimizerWrapper, WeightSpec, overrides
+from anncore.contract.kinds import (
+    AnyOptimizer,
+    Array,
+    AskingWrapper,
+    CurvatureOptimizer,
+    OptimizerWrapper,
+    WeightSpec,
+    overrides,
+)
+from anncore.engine.curvature import ASKED
 from anncore.engine.nested import asks, fit, scope_of
 from anncore.testing.descent import (
     BIAS,
@@ -19,6 +28,7 @@ from anncore.testing.descent import (
     NETWORK,
     STEPS,
     WEIGHT,
+    WIDE_NETWORK,
     Bowl,
     Seen,
     fields,
@@ -48,6 +58,8 @@ class OptimizerKit(Kit):
         """Make the same steps on arrays eight times as long on each side."""
         if overrides(subject.cls, AnyOptimizer.route):
             return [_case(LARGE_NETWORK, f"{len(LARGE_NETWORK)} large arrays")]
+        if getattr(subject.build(subject.variants()[0]), "needs", "") == "residuals":
+            return [_case(WIDE_NETWORK, f"{len(WIDE_NETWORK)} wide arrays")]
         case = _case([LARGE_WEIGHT], f"{LARGE_WEIGHT.shape[0]} x {LARGE_WEIGHT.shape[1]}")
         if is_plain(subject.cls) and _own_scope(subject) == "number":
             return [case]
@@ -263,7 +275,19 @@ def asking(subject: Subject) -> int:
         bowl = Bowl.like(inputs["weight"])
         count += len(list(walk(component, specs, inputs["weight"], inputs["grads"], bowl=bowl)))
         must(bowl.asked, f"{label}: step never calls evaluate; derive it from anncore.Optimizer")
+        if isinstance(component, CurvatureOptimizer):
+            count += _needs(label, component.needs, bowl.questions)
     return count
+
+
+def _needs(label: str, needs: str, questions: set[str]) -> int:
+    """Fail unless an optimizer asks, beyond gradients, for what it says and for nothing else."""
+    known = ("", *ASKED)
+    must(needs in known, f"{label}: needs must be one of {', '.join(map(repr, known))}, got {needs!r}")
+    more = sorted(questions - {needs})
+    must(not more, f'{label}: step asks for {", ".join(more)}, but needs is "{needs}"')
+    must(not needs or needs in questions, f'{label}: needs is "{needs}", but step never asks for it')
+    return 1
 
 
 def evaluated(subject: Subject) -> int:

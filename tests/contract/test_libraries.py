@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anncore import ComponentError, PluginError, Registry, build, load_registry, read_signature
+from anncore import ComponentError, Library, PluginError, Registry, build, load_registry, read_signature
 from anncore.contract import made_classes
 from anncore.contract.hyperparameters import Interval, declared
 from anncore.contract.stand_ins import StandIn, describe, with_stand_ins
@@ -122,6 +122,19 @@ def test_a_path_that_leads_nowhere_says_where_it_ends(registry: Registry, path: 
     with pytest.raises(ComponentError) as caught:
         registry.get("activation", f"plain:{path}")
     assert message in str(caught.value)
+
+
+def test_a_path_that_ends_at_a_module_means_what_the_library_says(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ComponentError, match=r"plain:os\.path is a module; name a class or a function"):
+        registry.get("activation", "plain:os.path")
+    monkeypatch.setattr(Library, "inside", lambda self, module: getattr(module, "bend", None))
+    Path("bends").mkdir()
+    Path("bends", "__init__.py").write_text("from bends import one\n")
+    Path("bends", "one.py").write_text("def bend(z):\n    return 2 * z\n")
+    cls = registry.get("activation", "plain:bends.one").cls
+    assert build(cls).forward(np.ones((1, 1, 1))).item() == 2
 
 
 def test_kinds_and_prefixes_that_a_library_does_not_have(registry: Registry) -> None:

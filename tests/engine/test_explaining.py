@@ -11,7 +11,7 @@ import pytest
 from shipped import REGISTRY
 
 from anncore.contract.registry import Registry
-from anncore.engine.explaining.scalars import evaluated, text_of
+from anncore.engine.explaining.scalars import MOST, Scalar, TooLong, evaluated, text_of
 from anncore.engine.explaining.sheet import Line, Sheet, names_of
 from anncore.engine.explaining.sheet_maker import make_sheet
 from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
@@ -94,12 +94,38 @@ def test_each_loss_is_explained(name: str, batch: int) -> None:
     assert "loss" in lines
 
 
+@pytest.mark.parametrize("network", [{}, {"network": {"mlp": {"hidden": [2], "activation": "crelu"}}}])
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_loss_whose_root_is_found_in_rounds_says_that_its_formula_is_too_long(
+    task: str, network: dict[str, Any]
+) -> None:
+    """Written out, ten rounds of Newton's method would have more parts than there are atoms."""
+    lines = check(observed(dataset=TASKS[task], loss={"bi_tempered": {}}, **network))
+    assert re.fullmatch(
+        r"bi_tempered\(a2\[1\].*\); its formula has more than 3,000 parts, too many to write out",
+        lines["loss"].words,
+    )
+    assert lines["loss"].formula is None
+    slope = lines["da2[1]"]
+    assert slope.words == "slope of bi_tempered; its formula has more than 3,000 parts, too many to write out"
+
+
+def test_a_formula_that_doubles_for_ever_ends() -> None:
+    number: Any = Scalar.named(1.0, "x")
+    while number.size <= MOST / 2:
+        number = number / number
+    with pytest.raises(TooLong, match="a formula of 1,048,575 operations and names"):
+        number / number
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_each_optimizer_is_explained(name: str) -> None:
-    full = REGISTRY.get("optimizer", name).cls.full_batch
-    hidden = {"mlp": {"hidden": [2, 2]}}
-    train = {"batch_size": "full" if full else 2}
-    lines = check(observed(Question(step=3), optimizer={"it": {"use": name}}, network=hidden, train=train))
+    cls = REGISTRY.get("optimizer", name).cls
+    sections: dict[str, Any] = {"optimizer": {"it": {"use": name}}, "network": {"mlp": {"hidden": [2, 2]}}}
+    sections["train"] = {"batch_size": "full" if cls.full_batch else 2}
+    if getattr(cls, "needs", "") == "residuals":  # which a cross-entropy has not
+        sections["loss"] = {"mse": {}}
+    lines = check(observed(Question(step=3), **sections))
     new = lines["W1_new[1,1]"]
     assert new.formula is not None
     assert "W1[1,1]" in names_of(new.formula)

@@ -382,3 +382,17 @@ def test_training_gives_the_same_bits_with_and_without_fusing(monkeypatch: pytes
     monkeypatch.setattr(formulas, "Program", None)  # whoever makes one all the same fails
     with ThreadPoolExecutor(1) as pool:  # another thread, as each has fused sums and products of its own
         assert by_key(pool.submit(train_stack, trials, REGISTRY).result(300)) == fused
+
+
+@pytest.mark.parametrize("dropout", [0.3, 0.5])
+def test_a_trial_with_dropout_trains_alone_as_in_a_stack_when_its_formulas_are_fused(dropout: float) -> None:
+    """Its recorded formulas hold hyperparameters of one trial; they are fused after 30 steps."""
+    trials = [
+        make_trial(
+            REGISTRY, network=("mlp", {"hidden": [4], "dropout": dropout}), steps=60, eval_every=60, seed=seed
+        )
+        for seed in (1, 2)
+    ]
+    together = by_key(train_stack(trials, REGISTRY))
+    alone = by_key([train_stack([trial], REGISTRY)[0] for trial in trials])
+    assert alone == together

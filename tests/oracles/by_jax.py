@@ -347,6 +347,17 @@ ROWS = [
     optimizer("fromage", lambda o, lr: o.fromage(lr), "wide"),
     optimizer("fromage", lambda o, lr: o.fromage(lr, min_norm=2.0), min_norm=2.0),
     around("clip_norm", lambda o, lr: o.chain(o.clip_by_global_norm(0.3), o.sgd(lr)), max_norm=0.3),
+    *(
+        optax(
+            "optimizer",
+            "clip_adaptive",
+            lambda o, lr, limit=limit: o.chain(o.adaptive_grad_clip(limit), o.sgd(lr)),
+            {"preset": "optax", "clipping": limit},
+            path,
+            inside=("sgd", {"lr": 0.01}),
+        )
+        for path, limit in (("wide", 0.3), ("tall", 0.05), ("", 0.3))
+    ),
     around("clip_value", lambda o, lr: o.chain(o.clip(0.04), o.sgd(lr)), preset="", max_value=0.04),
     optax(
         "optimizer",
@@ -542,9 +553,15 @@ ROWS = [
     activation("hard_swish", lambda nn, z: nn.hard_swish(z)),
     activation("relu6", lambda nn, z: nn.relu6(z)),
     activation("squareplus", lambda nn, z: nn.squareplus(z)),
+    activation("sparse_plus", lambda nn, z: nn.sparse_plus(z)),
+    activation("hard_sigmoid", lambda nn, z: nn.sparse_sigmoid(z), preset="paper"),
     activation("squareplus", lambda nn, z: nn.squareplus(z, 0.5), b=0.5),
     activation("log_sigmoid", lambda nn, z: nn.log_sigmoid(z)),
     activation("log_softmax", lambda nn, z: nn.log_softmax(z)),
+    loss(
+        "sparsemax_loss", "margins", lambda o, z, y: o.losses.multiclass_sparsemax_loss(z, y.argmax(axis=1))
+    ),
+    loss("sparsemax_loss", "margin", lambda o, z, y: o.losses.sparsemax_loss(z, y)),
     loss("mse", "regression", lambda o, a, y: o.l2_loss(a, y), preset="optax"),
     loss("mse", "regression", lambda o, a, y: o.squared_error(a, y)),
     schedule(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from oracles import networks_in_torch as nets, objectives_in_torch
-from oracles.optimizers_in_torch import ExactMARS, Preconditioned, SummedAdEMAMix, Within, Written
+from oracles.optimizers_in_torch import Damped, ExactMARS, Preconditioned, SummedAdEMAMix, Within, Written
 from oracles.rows import (
     CHANGES,
     FAN_IN,
@@ -380,6 +381,19 @@ class Around:
             self._after()
 
 
+def filtered(p: Any, optimizer: Any, alpha: float, strength: float) -> Any:
+    """Return an optimizer on gradients that pytorch-optimizer's filter has changed."""
+    from pytorch_optimizer.optimizer.grokfast import gradfilter_ema
+
+    kept: dict[str, Any] = {}
+    model: Any = SimpleNamespace(named_parameters=lambda: [("theta", p[0])])
+
+    def before() -> None:
+        kept["means"] = gradfilter_ema(model, kept.get("means"), alpha, strength)
+
+    return Around(optimizer, before)
+
+
 def averaged(t: Any, p: Any, optimizer: Any) -> Any:
     """Return an optimizer with PyTorch's exponential moving average of its weights."""
     model = t.nn.Module()
@@ -568,6 +582,15 @@ def _overlap(a: Any, y: Any, marked: Any, smooth: float) -> Any:
 def _tversky(a: Any, y: Any, alpha: float, beta: float) -> Any:
     both, extra, missed = (a * y).sum(1), (a * (1 - y)).sum(1), ((1 - a) * y).sum(1)
     return (1 - (both + 1) / (both + alpha * extra + beta * missed + 1)).mean()
+
+
+def _bi_tempered(F: Any, z: Any, y: Any, t1: float, t2: float) -> Any:
+    """Return pytorch-optimizer's loss with rounds enough; of one output, the other class has 0."""
+    from pytorch_optimizer.loss.bi_tempered import bi_tempered_logistic_loss
+
+    if z.shape[1] == 1:
+        z, y = F.pad(z, (0, 1)), _both(y)
+    return bi_tempered_logistic_loss(z, y, t1, t2, num_iters=1000)
 
 
 def _by_example(a: Any, y: Any, alpha: float, beta: float) -> Any:
@@ -1289,6 +1312,31 @@ ROWS = [
         rtol=1e-6,
         why="the valley's long floor makes more of every rounding",
     ),
+    *(
+        torch(
+            "optimizer",
+            "levenberg_marquardt",
+            lambda t, p, damping=damping, scaling=scaling: Damped(
+                t, p, damping, marquardt=scaling == "columns"
+            ),
+            {"damping": damping, "scaling": scaling},
+            problem="valley",
+            halves=False,
+        )
+        for damping, scaling in ((1e-3, "identity"), (10.0, "columns"))
+    ),
+    *(
+        po(
+            "optimizer",
+            "grokfast",
+            lambda o, p, alpha=alpha, strength=strength: filtered(
+                p, o.AdamW(p, lr=1e-2, weight_decay=0.0), alpha, strength
+            ),
+            {"alpha": alpha, "strength": strength},
+            inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+        )
+        for alpha, strength in ((0.98, 2.0), (0.8, 0.1))
+    ),
     po(
         "optimizer",
         "lookahead",
@@ -1672,6 +1720,18 @@ ROWS = [
         "margins",
         lambda F, x, y: F.relu(0.7 - (x * y).sum(1) + ((1 - y) * x).max(1)[0]).mean(),
         margin=0.7,
+    ),
+    *(
+        po(
+            "loss",
+            "bi_tempered",
+            lambda F, z, y, t1=t1, t2=t2: _bi_tempered(F, z, y, t1, t2),
+            {"t1": t1, "t2": t2},
+            inputs,
+            rtol=1e-9,
+            why="pytorch-optimizer adds 1e-10 to the targets",
+        )
+        for t1, t2, inputs in ((0.8, 1.2, "margins"), (0.2, 4.0, "margins"), (0.5, 1.5, "margin"))
     ),
     loss("dice", "picture", lambda F, a, y: _overlap(a, y, a**2 + y**2, 1.0), preset="paper"),
     loss("tversky", "picture", lambda F, a, y: _tversky(a, y, 0.3, 0.7), alpha=0.3, beta=0.7),

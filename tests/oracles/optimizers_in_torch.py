@@ -79,6 +79,32 @@ class ExactMARS(Written):
             self._parameter.copy_(here - lr * (self._m.sign() if self._lion else step))
 
 
+class Damped(Written):
+    """Levenberg and Marquardt on the valley: normal equations, with the derivatives of PyTorch's jacrev."""
+
+    def __init__(self, torch: Any, parameters: Any, damping: float, *, marquardt: bool) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._damping, self._marquardt = damping, marquardt
+
+    def residuals(self, x: Any) -> Any:
+        """Return the terms whose squares are Rosenbrock's function."""
+        return self._torch.cat([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        torch = self._torch
+        jacobian, r = torch.func.jacrev(self.residuals)(x), self.residuals(x)
+        normal = jacobian.T @ jacobian
+        scale = torch.diag(torch.diag(normal)) if self._marquardt else torch.eye(len(x), dtype=x.dtype)
+        for _ in range(12):
+            ahead = x - torch.linalg.solve(normal + self._damping * scale, jacobian.T @ r)
+            lower = (self.residuals(ahead) ** 2).sum() < (r**2).sum()
+            self._damping = min(max(self._damping * (0.1 if lower else 10), 1e-15), 1e15)
+            if lower:
+                return ahead
+        return x
+
+
 class Within:
     """An optimizer of a network whose only parameter is ours, by a name of its own."""
 

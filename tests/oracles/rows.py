@@ -148,6 +148,33 @@ def valley_slope(theta: Array) -> Array:
     return slope
 
 
+def valley_residuals(theta: Array) -> tuple[Array, Array]:
+    """Return the residuals of the valley, (1, 1, M), and their derivatives, (1, M, P)."""
+    ahead, behind = theta[0, 0, 1:], theta[0, 0, :-1]
+    count = len(behind)
+    slopes = np.zeros((2 * count, count + 1))
+    for i in range(count):
+        slopes[i, i : i + 2] = -20 * behind[i], 10
+        slopes[count + i, i] = -1
+    return np.concatenate([10 * (ahead - behind**2), 1 - behind])[None, None], slopes[None]
+
+
+class Answers:
+    """What an optimizer that asks is answered in a step; residuals are the valley's."""
+
+    def __init__(self, problem: str, grad: Array) -> None:
+        self._problem, self._grad = problem, grad
+
+    def __call__(self, theta: Array) -> tuple[Array, Array]:
+        """Return the value and the gradient."""
+        value = PROBLEMS[self._problem](theta, self._grad)
+        return value[..., None], SLOPES[self._problem](theta, self._grad)
+
+    def residuals(self, theta: Array) -> tuple[Array, Array]:
+        """Return residuals and their derivatives."""
+        return valley_residuals(theta)
+
+
 PROBLEMS: Mapping[str, Callable[[Any, Any], Any]] = {"given": given, "tilted": tilted, "valley": valley}
 SLOPES: Mapping[str, Callable[[Array, Array], Array]] = {
     "given": lambda theta, grad: grad + 0 * theta,
@@ -189,10 +216,10 @@ def _optimizer(component: Any, row: Row) -> Any:
     shape = np.atleast_2d(start).shape
     theta, places = start.reshape(1, 1, -1), []
     bases = [(rate, rate.lr.copy()) for rate in rates(component)]
-    value, slope = PROBLEMS[row.problem], SLOPES[row.problem]
+    slope = SLOPES[row.problem]
 
     def ask() -> Any:
-        return lambda at: (value(at, grad)[..., None], slope(at, grad))
+        return Answers(row.problem, grad)
 
     driver = fit(component, [WeightSpec("W", shape, *shape, place="hidden")], ask)
     state = driver.init(theta)

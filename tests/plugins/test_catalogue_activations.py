@@ -51,6 +51,7 @@ BY_HAND: list[tuple[str, dict[str, Any], list[float], list[float]]] = [
     ("tanhshrink", {}, [LOG2], [LOG2 - 0.6]),
     ("squareplus", {}, [0, 1.5, -1.5], [1, 2, 0.5]),  # √(1.5² + 4) = 2.5
     ("squareplus", {"b": 9.0}, [4, -4], [4.5, 0.5]),
+    ("sparse_plus", {}, [-2, -1, -0.5, 0, 1, 3], [0, 0, 1 / 16, 1 / 4, 1, 3]),
     ("exponential", {}, [0, 1, -1], [1, E, 1 / E]),
     ("log_sigmoid", {}, [0, LOG4], [-LOG2, math.log(0.8)]),
     ("squared_relu", {}, [-3, 0, 3], [0, 0, 9]),

@@ -93,6 +93,15 @@ INCLUSIONS: list[tuple[str, str, dict[str, Any], str, dict[str, Any], float, flo
         1,
         1e-12,
     ),
+    (
+        "margins",
+        "bi_tempered",
+        {"t1": 1 - 1e-9, "t2": 1 + 1e-9},
+        "bi_tempered",
+        {"t1": 1.0, "t2": 1.0},
+        1,
+        1e-7,
+    ),
     ("classes", "focal", {"gamma": 0.0, "balance": False}, "categorical_cross_entropy", {}, 1, 1e-12),
     (
         "classes",
@@ -238,6 +247,23 @@ def test_in_one_stack_every_shape_is_that_of_the_trial(dtype: str) -> None:
         ("asymmetric", [[0.25]], [[1]], {}, math.log(4), [-4]),
         ("js_divergence", [[0.0, 1]], [[1, 0]], {}, math.log(2), None),
         ("js_divergence", [[1.0, 0]], [[1, 0]], {}, 0, None),
+        # p = (0.65, 0.35, 0), τ = -0.15: -0.5 + (0.5² - τ² + 0.2² - τ²) / 2 + 1/2
+        ("sparsemax_loss", [[0.5, 0.2, -1]], [[1, 0, 0]], {}, 0.1225, [-0.35, 0.35, 0]),
+        ("sparsemax_loss", [[3.0, 1]], [[1, 0]], {}, 0, [0, 0]),
+        ("sparsemax_loss", [[1.0, 3]], [[1, 0]], {}, 2, [-1, 1]),  # τ = 2: -1 + (9 - 4) / 2 + 1/2
+        ("sparsemax_loss", [[0.0]], [[1]], {}, 1 / 4, [-1 / 2]),
+        # Of two equal z, p = (1/2, 1/2): 2 (1 - √½) - (1 - 2 √½³) / 1.5, and e = (-½, ½) √½
+        (
+            "bi_tempered",
+            [[3.0, 3]],
+            [[1, 0]],
+            {"t1": 0.5, "t2": 1.0},
+            2 - math.sqrt(2) - (1 - math.sqrt(0.5)) / 1.5,
+            [-math.sqrt(0.5) / 2, math.sqrt(0.5) / 2],
+        ),
+        # 1 / (1 + w) + 1 / (1 + w + 3/2) = 1 for w = ½: p = (2/3, 1/3)
+        ("bi_tempered", [[1.5, 0]], [[0, 1]], {"t1": 0.0, "t2": 2.0}, 4 / 9, [16 / 135, -16 / 135]),
+        ("bi_tempered", [[1.5]], [[0]], {"t1": 0.0, "t2": 2.0}, 4 / 9, [16 / 135]),
         ("dice", [[0.5, 0.5, 0]], [[1, 0, 0]], {}, 1 - 2 / 3, [-4 / 9, 2 / 9, 2 / 9]),
         ("dice", [[0.0, 0]], [[0, 0]], {}, 0, [1, 1]),
         ("tversky", [[0.5, 0.5, 0]], [[1, 0, 0]], {"alpha": 1.0, "beta": 1.0}, 1 - 1.5 / 2.5, None),
@@ -287,6 +313,28 @@ def test_losses_for_wrong_labels_are_bounded_where_cross_entropy_is_not() -> Non
         },
         rel=1e-12,
     )
+
+
+def test_the_bi_tempered_loss_at_1_is_the_cross_entropy_of_the_softmax() -> None:
+    one, two = make("bi_tempered", t1=1.0, t2=1.0), make("categorical_cross_entropy")
+    np.testing.assert_allclose(one.value(A, HOT), two.value_from_logits(A, HOT, "softmax"), rtol=1e-12)
+    slopes = two.grad_from_logits(A, HOT, "softmax")
+    np.testing.assert_allclose(one.grad(A, HOT), slopes, rtol=1e-10, atol=1e-14)
+    binary = make("binary_cross_entropy").value_from_logits(A[..., :1], ONE_Y, "sigmoid")
+    np.testing.assert_allclose(one.value(A[..., :1], ONE_Y), binary, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [0.0, 1e-20, 1.0, 1e10, 1e30])
+def test_the_bi_tempered_loss_is_bounded_and_its_shares_sum_to_1(dtype: str, size: float) -> None:
+    z, y = (A * size).astype(dtype), HOT.astype(dtype)
+    for t1, t2 in ((0.0, 10.0), (0.8, 1.2), (0.5, 1.0)):
+        loss = REGISTRY.get("loss", "bi_tempered").cls(
+            t1=np.full((4, 1, 1), t1, dtype), t2=np.full((4, 1, 1), t2, dtype)
+        )
+        assert (loss.value(z, y) <= 1.0001 / (1 - t1)).all()
+        assert np.isfinite(loss.grad(z, y)).all()
+        np.testing.assert_allclose(loss.predict(z).sum(axis=2), 1, rtol=1e-5)
 
 
 def test_targets_that_a_loss_cannot_take_are_refused(tmp_path: Path) -> None:

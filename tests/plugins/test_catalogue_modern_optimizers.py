@@ -423,6 +423,46 @@ def test_sophia_moves_by_signs_where_the_loss_curves_downwards() -> None:
     np.testing.assert_allclose(visited[0], [2.1, 2.0], rtol=1e-12)
 
 
+class Sampled:
+    """Answers with given sampled gradients, one after the other; loss and gradient are never asked."""
+
+    def __init__(self, gradients: Array) -> None:
+        self.left = list(gradients)
+
+    def __call__(self) -> Any:
+        return self
+
+    def sampled_gradient(self, weight: Array) -> Array:
+        return self.left.pop(0).reshape(weight.shape)
+
+
+def test_sophia_g_is_the_authors_code_once_it_has_an_estimate() -> None:
+    """sophia.py of https://github.com/Liuhong99/Sophia (2023), written again in NumPy; 50 steps.
+
+    There a running mean of squares of mini-batch gradients at sampled labels is multiplied by the number of
+    labels, n, and first estimated after 10 steps: here the first estimate is 0.
+    """
+    rng = np.random.default_rng(8)
+    grads, sampled, n = rng.normal(size=(50, 6)), rng.normal(size=(5, 6)), 64
+    sampled[0] = 0
+    values: dict[str, Any] = {"lr": 0.02, "beta1": 0.965, "beta2": 0.99, "gamma": 0.04, "weight_decay": 0.1}
+    sophia = made("sophia", estimator="gauss_newton_bartlett", **values)
+    ask = Sampled(sampled * np.sqrt(n))
+    fitted, theta = fit(sophia, specs_of((1, 6)), ask), np.ones((1, 1, 6))
+    theirs, m, h, state = np.ones(6), np.zeros(6), np.zeros(6), fitted.init(theta)
+    for t, grad in enumerate(grads, start=1):
+        change, state = fitted.step(theta, grad.reshape(1, 1, 6), state, t)
+        theta = theta + change
+        if t % 10 == 1 and t > 1:  # after step t - 1
+            h = 0.99 * h + 0.01 * sampled[t // 10] ** 2
+        m = 0.965 * m + 0.035 * grad
+        theirs = theirs * (1 - 0.02 * 0.1)
+        theirs = theirs - 0.02 * np.sign(m) * np.minimum(np.abs(m) / (0.04 * n * h + 1e-15), 1)
+        np.testing.assert_allclose(theta[0, 0], theirs, rtol=1e-9)
+    assert not ask.left
+    assert (np.abs(m) < 0.04 * n * h).any()  # not by signs alone
+
+
 def lasso_problem() -> tuple[Array, Array]:
     rows = np.sin(np.arange(1, 41)).reshape(10, 4)
     return rows, rows @ [1.5, 0, -0.8, 0.05] + 0.1 * np.cos(np.arange(10))
@@ -526,6 +566,36 @@ def test_centralized_gradients_keep_the_sum_of_a_units_weights() -> None:
     visited, _ = walk(wrapper, GRADS, START, specs_of((3, 2)))
     sums = visited.reshape(-1, 3, 2).sum(axis=1)
     np.testing.assert_allclose(sums, np.broadcast_to(START.reshape(3, 2).sum(axis=0), sums.shape), rtol=1e-12)
+
+
+def test_grokfast_by_hand() -> None:
+    # m = 1, then (1 + 3) / 2 = 2: steps of 1 + 2 and 3 + 4
+    sgd = made("sgd", lr=1.0)
+    visited, _ = walk(made("grokfast", sgd, alpha=0.5, strength=2.0), [[1], [3]], [0.0])
+    assert visited[:, 0].tolist() == [-3, -10]
+    same, plain = walk(made("grokfast", sgd, strength=0.0), GRADS, START), walk(sgd, GRADS, START)
+    np.testing.assert_array_equal(same, plain)
+
+
+def test_adaptive_clipping_by_hand() -> None:
+    # The columns of W are (3, 4) and (0, 0), a tenth of their lengths 0.5 and, by eps, 0.1; (6, 8) and (0, 2)
+    # are longer, and (0.3, 0.4) is not
+    sgd, specs, start = made("sgd", lr=1.0), specs_of((2, 2)), [3.0, 0, 4, 0]
+    clip = made("clip_adaptive", sgd, clipping=0.1, eps=1.0)
+    visited, _ = walk(clip, [[6, 0, 8, 2]], start, specs)
+    np.testing.assert_allclose(visited[0] - start, [-0.3, 0, -0.4, -0.1], rtol=1e-14, atol=1e-14)
+    visited, _ = walk(clip, [[0.3, 0, 0.4, 0]], start, specs)
+    np.testing.assert_allclose(visited[0] - start, [-0.3, 0, -0.4, 0], rtol=1e-14, atol=1e-14)
+    # Of a bias the norm is that of the row: 5, and a tenth of it
+    visited, _ = walk(clip, [[0.0, 6, 8]], [0.0, 3, 4], specs_of((1, 3)))
+    np.testing.assert_allclose(visited[0], [0, 2.7, 3.6], rtol=1e-14)
+
+
+def test_adaptive_clipping_leaves_the_last_layer_on_request() -> None:
+    specs = [WeightSpec("W1", (1, 1), 1, 1, place="input"), WeightSpec("W2", (1, 1), 1, 1, place="output")]
+    clip = made("clip_adaptive", made("sgd", lr=1.0), preset="paper")
+    visited, _ = walk(clip, [[5, 5]], [1.0, 1], specs)
+    np.testing.assert_allclose(visited[0], [0.99, -4], rtol=1e-14)
 
 
 def test_gradient_normalization_by_hand() -> None:
@@ -708,13 +778,26 @@ def _with_a_rate() -> list[tuple[str, dict[str, Any]]]:
     return forms
 
 
+class Line:
+    """Answers about a loss that is a line; any sampled gradient is as good as another."""
+
+    def __init__(self, slope: Array) -> None:
+        self.slope = slope
+
+    def __call__(self, at: Array) -> tuple[Array, Array]:
+        return (at * self.slope).sum(-1, keepdims=True), self.slope
+
+    def sampled_gradient(self, at: Array) -> Array:
+        return self.slope + 1
+
+
 @pytest.mark.parametrize(("name", "values"), _with_a_rate(), ids=lambda value: str(value)[:40])
 def test_a_schedule_may_begin_at_0(name: str, values: dict[str, Any]) -> None:
     # As `linear` with start = 0, `warmup` with start = 0 and `triangular` with low = 0 do
     plain = made(name, **values)
     optimizer = replace(plain, lr=np.full((1, 1, 1), plain.lr))
     theta, slope = START.reshape(1, 1, -1), GRADS[0].reshape(1, 1, -1)
-    fitted = fit(optimizer, specs_of((2, 3)), lambda: lambda at: ((at * slope).sum(-1, keepdims=True), slope))
+    fitted = fit(optimizer, specs_of((2, 3)), lambda: Line(slope))
     full, state = optimizer.lr.copy(), fitted.init(theta)
     for t, factor in enumerate((0, 0, 0.5, 1), start=1):
         np.multiply(full, factor, out=optimizer.lr)

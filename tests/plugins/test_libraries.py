@@ -20,6 +20,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial, TrialResult
 from anncore.engine.training import train_stack
 from anncore.running.recheck import difference
+from anncore.testing import check_component
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "library_curves.json"
 HERE = {name: importlib.util.find_spec(name) is not None for name in ("torch", "optax", "jax")}
@@ -383,6 +384,100 @@ def test_values_that_the_library_refuses_are_refused_where_the_file_is_read() ->
         build(cls, maximize=True)
     with pytest.raises(ComponentError, match=r"lr must be in \(0, inf\), got 0"):
         build(cls, lr=0)
+
+
+# Tables of statsmodels
+
+statsmodels_only = pytest.mark.skipif(
+    importlib.util.find_spec("statsmodels") is None, reason="needs statsmodels"
+)
+
+
+def table_of(name: str, **values: Any) -> Any:
+    return build(REGISTRY.get("dataset", f"statsmodels:{name}").cls, **values).make(np.random.default_rng(0))
+
+
+@statsmodels_only
+def test_a_table_of_statsmodels_is_its_own() -> None:
+    from statsmodels.datasets import engel, grunfeld, spector
+
+    theirs, ours = spector.load_pandas(), table_of("spector")
+    np.testing.assert_array_equal(ours.x, theirs.exog)
+    np.testing.assert_array_equal(ours.y, theirs.endog)
+    assert (ours.task, ours.classes, ours.features) == ("binary", ("0", "1"), ("GPA", "TUCE", "PSI"))
+    frame, named = engel.load_pandas().data, table_of("engel", target="foodexp")
+    np.testing.assert_array_equal(named.y, frame["foodexp"])
+    np.testing.assert_array_equal(named.x[:, 0], frame["income"])
+    assert REGISTRY.get("dataset", "statsmodels:engel").cls().target == "income"  # what it calls endog
+    firms = table_of("grunfeld", group="firm")
+    assert len(set(firms.groups)) == grunfeld.load_pandas().data["firm"].nunique() == 11
+    assert table_of("grunfeld").columns[2].kind == "category"
+
+
+@statsmodels_only
+def test_dates_that_name_rows_become_a_column() -> None:
+    data = table_of("danish_data", target="lrm")
+    assert data.features == ("period", "lry", "lpy", "ibo", "ide")
+    assert np.isfinite(data.x).all()
+    assert data.x[1, 0] - data.x[0, 0] in (90, 91, 92)  # days, a quarter apart
+
+
+@statsmodels_only
+def test_the_licence_of_a_table_is_said() -> None:
+    said = REGISTRY.get("dataset", "statsmodels:spector").cls.__doc__ or ""
+    text = " ".join(said.split())
+    assert "Licence of the data, as statsmodels says: Used with express permission of the original" in text
+    assert "32 rows with the columns GPA, TUCE, PSI, GRADE." in text
+    unknown = REGISTRY.get("dataset", "statsmodels:cancer").cls.__doc__ or ""
+    assert "Licence of the data, as statsmodels says: it says nothing." in " ".join(unknown.split())
+
+
+@pytest.mark.slow
+@statsmodels_only
+def test_a_table_keeps_what_every_data_set_must() -> None:
+    for name in ("spector", "engel"):
+        check_component(REGISTRY.get("dataset", f"statsmodels:{name}"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("dataset", "engle", "statsmodels has no engle. Did you mean 'engel'?"),
+        ("dataset", "utils", "statsmodels:utils is a module; name a class or a function in it"),
+        (
+            "dataset",
+            "get_rdataset",
+            "is no dataset: name a table in statsmodels.datasets",
+        ),
+        (
+            "optimizer",
+            "engel",
+            "cannot be an optimizer; statsmodels gives components of",
+        ),
+    ],
+)
+@statsmodels_only
+def test_what_statsmodels_cannot_give_is_said_in_one_line(kind: str, name: str, message: str) -> None:
+    with pytest.raises(ComponentError) as caught:
+        build(REGISTRY.get(kind, f"statsmodels:{name}").cls)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@statsmodels_only
+def test_a_table_without_a_target_of_its_own_asks_for_one() -> None:
+    with pytest.raises(AnnxError, match="target"):
+        table_of("macrodata")
+
+
+@statsmodels_only
+def test_an_experiment_runs_on_a_table_of_statsmodels(tmp_path: Path) -> None:
+    data = {"it": {"use": "statsmodels:spector"}}
+    run = sweep(
+        {"train": {"steps": 4}, "seeds": {"report": [1]}, "dataset": data, "optimizer": {"sgd": {}}},
+        out=tmp_path,
+    )
+    assert run.trials["status"].tolist() == ["ok"]
 
 
 # In everything

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Scaled, Sides
+from right_components import Faces, Scaled, Sides, Squares, Tosses
 
+from anncore import Loss
 from anncore.contract.kinds import Array
 from wrong.base import Wrong, spoilt, wrong, wrong_form
 
@@ -37,6 +38,14 @@ def gradient_without(*names: str) -> Any:
         return right * float(np.prod([divisors[name] for name in names]))
 
     return grad
+
+
+def drawn_elsewhere(self: Any, output: Array, draws: Any) -> Array:
+    return output + np.random.default_rng().normal(size=output.shape)
+
+
+def drawn_from_nothing(self: Any, output: Array, draws: Any) -> Array:
+    return output + np.where(draws.uniform(output) < 0.5, np.nan, 1)
 
 
 def absolute(self: Any, output: Array, target: Array) -> Array:
@@ -107,4 +116,73 @@ LOSSES = [
     wrong_form("loss", "predict", "outside [0, 1]", Sides, predict=as_they_are),
     wrong_form("loss", "predict", "an output that is NaN predicts", Sides, predict=winners),
     wrong_form("loss", "stacked_as_alone", "prediction of a trial in a stack", Sides, predict=above_the_mean),
+    wrong_form(
+        "loss",
+        "residuals",
+        "residuals of shape (3, 6) for (3, 6, 1)",
+        Squares,
+        residuals=lambda self, output, target: (output - target)[:, :, 0],
+    ),
+    wrong_form(
+        "loss",
+        "residuals",
+        "the squares of an example's residuals and its loss",
+        Squares,
+        residuals=lambda self, output, target: output - target,
+    ),
+    wrong_form(
+        "loss",
+        "residuals",
+        "residuals of an example alone and among others",
+        Squares,
+        residuals=lambda self, output, target: (
+            (-1) ** output.shape[1] * (output - target) * (0.5 / output.shape[2]) ** 0.5
+        ),
+    ),
+    wrong_form("loss", "draw", "likelihood is 'each'", Squares, likelihood="each"),
+    wrong_form("loss", "draw", 'likelihood is "output", but draw is missing', Squares, draw=Loss.draw),
+    wrong_form(
+        "loss",
+        "draw",
+        "draw gives shape (3, 4096)",
+        Squares,
+        draw=lambda self, output, draws: output[:, :, 0],
+    ),
+    wrong_form(
+        "loss",
+        "draw",
+        "draw gives float32 for outputs of float64",
+        Squares,
+        draw=lambda self, output, draws: (output + draws.normal(output)).astype("float32"),
+    ),
+    wrong_form("loss", "draw", "targets drawn by the same numbers", Squares, draw=drawn_elsewhere),
+    wrong_form("loss", "draw", "drawn targets that are not finite", Squares, draw=drawn_from_nothing),
+    wrong_form(
+        "loss",
+        "draw",
+        "the mean gradient at drawn targets is not 0",
+        Squares,
+        draw=lambda self, output, draws: output + draws.uniform(output),
+    ),
+    wrong_form(
+        "loss",
+        "draw",
+        "at drawn targets the mean square of the gradient is",
+        Squares,
+        draw=lambda self, output, draws: output + 2 * draws.normal(output),
+    ),
+    wrong_form(
+        "loss",
+        "draw",
+        "drawn targets of classes that are not 0 or 1",
+        Tosses,
+        draw=lambda self, p, draws: p + 0,
+    ),
+    wrong_form(
+        "loss",
+        "draw",
+        "drawn targets of several classes at once, or of none",
+        Faces,
+        draw=lambda self, p, draws: (draws.uniform(p) < p).astype(p.dtype),
+    ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from right_components import Tug
+from right_components import Ditch, Tug
 
 from wrong.base import wrong, wrong_form
 
@@ -68,5 +68,19 @@ OBJECTIVES = [
         "those that ascend gain",
         Tug,
         payoff=lambda self, x: x[:, 0, 0] * x[:, 0, 1] + x[:, 0, 1] * x[:, 0, 1],
+    ),
+    wrong_form(
+        "objective",
+        "residuals",
+        "residuals are (3, 2), not (T, 1, M)",
+        Ditch,
+        residuals=lambda self, x: x[:, 0],
+    ),
+    wrong_form(
+        "objective",
+        "residuals",
+        "the sum of the squares of the residuals and the value",
+        Ditch,
+        residuals=lambda self, x: x - 1,
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Foresight, Halfway, State
+from right_components import Curved, Foresight, Halfway, State
 
 from anncore.contract.kinds import Array, OptimizerWrapper
 from wrong.base import Wrong, by_size, spoilt, wrong
@@ -68,6 +68,10 @@ def silent_step(self: Any, weight: Array, grad: Array, state: Any, t: int, evalu
     return -self.lr * grad, state
 
 
+def asks_at_its_weights(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
+    return -self.lr * evaluate(weight)[1], state
+
+
 def asks_at_nothing(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
     return -self.lr * evaluate(weight[:, :, :1])[1], state
 
@@ -93,6 +97,13 @@ OPTIMIZERS = [
     spoilt_optimizer("asks", "weights of shape (3, 1, 1)", Foresight, step=asks_at_nothing),
     spoilt_optimizer("asks", "weights of dtype float64", Foresight, step=asks_too_finely),
     spoilt_optimizer("asks", 'must have scope "trial", it has "number"', Foresight, scope="number"),
+    spoilt_optimizer(
+        "asks", "needs must be one of '', 'residuals', 'sampled_gradient', got 'x'", Curved, needs="x"
+    ),
+    spoilt_optimizer("asks", 'step asks for sampled_gradient, but needs is ""', Curved, needs=""),
+    spoilt_optimizer(
+        "asks", 'needs is "sampled_gradient", but step never asks for it', Curved, step=asks_at_its_weights
+    ),
     spoilt_optimizer("inputs_unchanged", "writes to an array", Foresight, step=spoils_the_answer),
     spoilt_optimizer(
         "evaluated",

@@ -20,8 +20,8 @@ docstring is its documentation. A field declared by `anncore.ref(kind, ...)` hol
 method, a tuple of components of that kind.
 
 Some kinds have several forms. Their methods take more arguments than the plain ones: a `LearnedActivation`
-gets its own weights, an `AskingOptimizer` a function that gives further gradients. Each form has its own base
-class.
+gets its own weights, an `AskingOptimizer` a function that gives further gradients, a `CurvatureOptimizer` one
+that answers more questions. Each form has its own base class.
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ from anncore.contract.kinds.exporters import Exporter as Exporter, ExportInput a
 from anncore.contract.kinds.figures import Figure as Figure, FigureInput as FigureInput
 from anncore.contract.kinds.initializers import Initializer as Initializer
 from anncore.contract.kinds.listeners import Listener as Listener
-from anncore.contract.kinds.losses import JointLoss as JointLoss, Loss as Loss
+from anncore.contract.kinds.losses import (
+    Draws as Draws,
+    JointLoss as JointLoss,
+    Likelihood as Likelihood,
+    Loss as Loss,
+)
 from anncore.contract.kinds.metrics import (
     AnyMetric as AnyMetric,
     Metric as Metric,
@@ -89,9 +94,12 @@ from anncore.contract.kinds.optimizers import (
     AnyOptimizer as AnyOptimizer,
     AskingOptimizer as AskingOptimizer,
     AskingWrapper as AskingWrapper,
+    CurvatureOptimizer as CurvatureOptimizer,
     Evaluate as Evaluate,
+    Evaluation as Evaluation,
     Optimizer as Optimizer,
     OptimizerWrapper as OptimizerWrapper,
+    changes_the_problem as changes_the_problem,
 )
 from anncore.contract.kinds.samplers import Sampler as Sampler
 from anncore.contract.kinds.schedules import Schedule as Schedule

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal, Protocol
 
 from anncore.contract.derivatives import pullback
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds.base import Array, Component, Task
+
+Likelihood = Literal["", "example", "output"]
+"""Of what a loss is the likelihood: see `Loss.likelihood`."""
+
+
+class Draws(Protocol):
+    """Random numbers of a step's batch: see `Loss.draw`. The same call gives the same numbers."""
+
+    def uniform(self, like: Array) -> Array:
+        """Return numbers in [0, 1), with shape and dtype of `like` (T, N, D)."""
+        ...
+
+    def normal(self, like: Array) -> Array:
+        """Return numbers from N(0, 1), with shape and dtype of `like` (T, N, D)."""
+        ...
 
 
 class Loss(Component):
@@ -59,6 +75,31 @@ class Loss(Component):
         A loss on margins, or on a mean and a variance, replaces this method.
         """
         return output
+
+    def residuals(self, output: Array, target: Array) -> Array:
+        """Return r, shaped as output; the squares of an example's residuals add up to its loss.
+
+        A loss that is a sum of squares has this method; `levenberg_marquardt` needs it. Each residual depends
+        on the outputs of its own example. The core derives its gradient.
+        """
+        raise ComponentError(f"{self.name} is no sum of squares: it gives no residuals")
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """Of what the loss is -log p(target | output), up to a constant. May be a class attribute.
+
+        "example": of an example, whose outputs form one distribution. "output": of each output by itself, and
+        the loss of an example is their mean. "": of nothing. Other than "", it has `draw`, and its second
+        derivative by the output activation's input is the same for all targets, or is so on average.
+        """
+        return ""
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        """Return targets (T, N, D) drawn from p(target | output), in the dtype of output.
+
+        `sophia` needs it with the estimate of Gauss, Newton and Bartlett.
+        """
+        raise ComponentError(f"{self.name} is no likelihood: no targets can be drawn from it")
 
 
 class JointLoss(Loss):

@@ -67,6 +67,14 @@ class Objective(AnyObjective):
         """Return ∂f/∂x, (T, 1, D). Default: derived from value."""
         return pullback(self, _value, [x], name="value")[0]
 
+    def residuals(self, x: Array) -> Array:
+        """Return r (T, 1, M), whose squares add up to f(x).
+
+        A function that is a sum of squares has this method; `levenberg_marquardt` needs it. The core derives
+        its gradient.
+        """
+        raise ComponentError(f"{self.name} is no sum of squares: it gives no residuals")
+
 
 class NoisyObjective(AnyObjective):
     """An objective with a noisy gradient; the noise is drawn anew for every step."""

@@ -4,16 +4,45 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
 from anncore.contract.kinds.activations import WeightSpec
-from anncore.contract.kinds.base import Array, Component
+from anncore.contract.kinds.base import Array, Component, overrides
 
 Evaluate = Callable[[Array], tuple[Array, Array]]
 """From weights (T, 1, P) to the loss (T, 1, 1) and its gradient (T, 1, P), on the step's batch and with its
 random numbers."""
+
+
+class Evaluation(Protocol):
+    """What a `CurvatureOptimizer` asks during a step, about any weights (T, 1, P) of its trials.
+
+    All answers are about the step's batch, with its random numbers. Those beyond loss and gradient are for
+    the curvature by Gauss and Newton, Jᵀ H J: J has the derivatives of what the network predicts, H is the
+    Hessian of the loss with respect to predictions.
+    """
+
+    def __call__(self, weight: Array, /) -> tuple[Array, Array]:
+        """Return the loss (T, 1, 1) and its gradient (T, 1, P), as an `Evaluate` does."""
+        ...
+
+    def residuals(self, weight: Array) -> tuple[Array, Array]:
+        """Return residuals r (T, 1, M) and their derivatives J = ∂r/∂weight (T, M, P).
+
+        The loss is Σ r² and a constant, so its gradient is 2 r J, and 2 JᵀJ its curvature. M is the number of
+        outputs of all examples, and J takes as many passes backward.
+        """
+        ...
+
+    def sampled_gradient(self, weight: Array) -> Array:
+        """Return √n times the gradient (T, 1, P) for targets drawn from what the network predicts.
+
+        n is the number of observations of which the loss is the mean. So the expected value of the square of
+        each number is the diagonal of the curvature. A step always draws by the same random numbers.
+        """
+        ...
 
 
 class AnyOptimizer(Component):
@@ -82,6 +111,30 @@ class AskingOptimizer(AnyOptimizer):
     @abstractmethod
     def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
         """Return the change to add to `weight` (T, 1, P) and the next state; `evaluate` may be called."""
+
+
+class CurvatureOptimizer(AnyOptimizer):
+    """An optimizer that asks for the curvature of its loss by Gauss and Newton: see `Evaluation`.
+
+    It trains networks with a gradient, on losses that can answer (`Loss.residuals`, `Loss.likelihood`), or
+    objectives that are sums of squares (`Objective.residuals`); a plan with others is refused. Wrappers may
+    stand around it that leave loss and gradient as they are.
+    """
+
+    asks: ClassVar[bool] = True
+    scope: ClassVar[str] = "trial"
+
+    @property
+    @abstractmethod
+    def needs(self) -> str:
+        """What `step` asks beyond loss and gradient: "residuals", "sampled_gradient", or "" for nothing.
+
+        May be a class attribute, or depend on hyperparameters.
+        """
+
+    @abstractmethod
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluation) -> tuple[Array, Any]:
+        """Return the change to add to `weight` (T, 1, P) and the next state; `evaluate` may be asked."""
 
 
 class _Wrapping:
@@ -164,6 +217,8 @@ class OptimizerWrapper(_Wrapping, Optimizer):
 
     def evaluate_inside(self, evaluate: Evaluate, state: Any, t: int) -> Evaluate:
         """Return the function that an asking optimizer inside gets: `evaluate`, by `loss` and `gradient`."""
+        if not changes_the_problem(type(self)):
+            return evaluate
 
         def inside(weight: Array) -> tuple[Array, Array]:
             loss, grad = evaluate(weight)
@@ -177,3 +232,11 @@ class AskingWrapper(_Wrapping, AskingOptimizer):
 
     One that hands on another gradient than it got writes `evaluate_inside`, for inner optimizers that ask.
     """
+
+
+def changes_the_problem(cls: Any) -> bool:
+    """Tell whether a wrapper shows another loss or gradient than its own to what is inside it."""
+    changing = (_Wrapping.evaluate_inside, OptimizerWrapper.evaluate_inside)
+    ways = (OptimizerWrapper.gradient, OptimizerWrapper.loss)
+    by_methods = issubclass(cls, OptimizerWrapper) and any(overrides(cls, way) for way in ways)
+    return by_methods or cls.evaluate_inside not in changing

@@ -10,10 +10,11 @@ from anncore.contract.kinds import Array
 from anncore.engine.explaining.loss_slope import OutputSlope, factors, loss_formula, named, weight_of
 from anncore.engine.explaining.pass_blocks import PassBlocks
 from anncore.engine.explaining.quantities import Quantity
-from anncore.engine.explaining.scalars import Scalar
+from anncore.engine.explaining.scalars import LONGEST, Scalar, TooLong
 from anncore.engine.explaining.sheet import Block, Line, Lookup, line_of, names_of, whole_formula
 from anncore.engine.explaining.step import ObservedStep
 
+TOO_LONG = f"; its formula has more than {LONGEST:,} parts, too many to write out"
 MOST_PARTS = 6  # examples of a batch whose losses are written out in their mean
 
 
@@ -77,8 +78,11 @@ class LossBlocks:
             return float(self.pair.loss.value(a[:, rows], self.step.y[None, rows])[0])
 
         reads = self.predictions
-        made = loss_formula(self.pair, *self.slope.named_example())
         named_ones = f"{name}({', '.join([*self.predictions, *targets])})"
+        try:
+            made = loss_formula(self.pair, *self.slope.named_example())
+        except TooLong:
+            made, named_ones = None, f"{named_ones}{TOO_LONG}"
         if self.count == 1 and self.step.weights is None:
             line = line_of("loss", self.step.loss, made)
             line = replace(
@@ -157,7 +161,8 @@ class LossBlocks:
 
         lines = []
         for c, part in enumerate(parts):
-            words = f"{name}'({self.outputs[c]})" if is_slope else f"slope of {name}"
+            too_long = TOO_LONG if self.slope.too_long else ""
+            words = f"{name}'({self.outputs[c]})" if is_slope else f"slope of {name}{too_long}"
             made = None if is_slope or self.slope.by_a_formulas is None else self.slope.by_a_formulas[c]
             line = line_of(part.args[0].full, part.value, made)
             line = replace(line, words=words if line.formula is None else "")

@@ -14,7 +14,7 @@ from anncore.contract.derivatives.reverse import gradients, ordered
 from anncore.contract.derivatives.symbols import Node, Symbol
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.quantities import as_scalars
-from anncore.engine.explaining.scalars import Scalar, merged, scalar
+from anncore.engine.explaining.scalars import LONGEST, Scalar, TooLong, merged, scalar
 from anncore.engine.explaining.step import ObservedStep
 
 EXACT = {"float64": 1e-9, "float32": 1e-4}  # how well a formula must give the numbers of the whole batch
@@ -53,31 +53,50 @@ def factors(pair: Any, z: Array, y: Array) -> tuple[Array, Array | None]:
 
 
 def loss_formula(pair: Any, output: Array, target: Array) -> Scalar | None:
-    """Return the loss of named predictions and targets, (1, 1, D), by its own formula, or None."""
+    """Return the loss of named predictions and targets, (1, 1, D), by its own formula, or None.
+
+    Raises TooLong for a formula that cannot be shown.
+    """
     try:
         value = np.asarray(pair.loss.value(output, target)).ravel()[0]
+    except TooLong:
+        raise
     except Exception:  # a plain number among names, such as a bound, which NumPy then has no function of
         try:
             traced_loss = _traced(pair, output, target)
             value = traced_loss.run(traced_loss.made.node).ravel()[0]
+        except TooLong:
+            raise
         except Exception:  # any formula of a plugin: without its names the number stands alone
             return None
-    return value if isinstance(value, Scalar) else None
+    return shown(value) if isinstance(value, Scalar) else None
 
 
 def slope_formula(pair: Any, output: Array, target: Array) -> Array | None:
-    """Return dL/da of named predictions and targets, (D,), by the derivative that is derived, or None."""
+    """Return dL/da of named predictions and targets, (D,), by the derivative that is derived, or None.
+
+    Raises TooLong for a formula that cannot be shown.
+    """
     try:
         loss = _traced(pair, output, target)
         [part] = gradients(loss.made, one_per_trial(loss.made, loss.output), [loss.output])
         if not isinstance(part, Symbol):
             return None
         slopes = loss.run(part.node)
+    except TooLong:
+        raise
     except Exception:  # any formula of a plugin: without its names the numbers stand alone
         return None
     if slopes.shape != output.shape:
         return None
-    return np.array([scalar(one) for one in slopes.ravel()], object)
+    return np.array([shown(scalar(one)) for one in slopes.ravel()], object)
+
+
+def shown(formula: Scalar) -> Scalar:
+    """Return a formula that is short enough to be shown; raises TooLong for another one."""
+    if formula.size > LONGEST:
+        raise TooLong(f"a formula of {formula.size:,} operations and names")
+    return formula
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,7 @@ class OutputSlope:
         self.by_a: list[Scalar] = []
         self.slopes: list[Scalar] = []
         self.by_a_formulas: Array | None = None
+        self.too_long = False  # whether these would be longer than can be shown
         if self._share is None:
             self._split()
 
@@ -188,7 +208,11 @@ class OutputSlope:
 
     def _by_a(self, by_a: Array) -> Array | None:
         """Return the formulas of dL/da, where they give the numbers of the step."""
-        slopes = slope_formula(self._pair, *self.named_example())
+        try:
+            slopes = slope_formula(self._pair, *self.named_example())
+        except TooLong:
+            self.too_long = True
+            return None
         if slopes is None:
             return None
         made = np.array([self._weighted(merged(one) / len(self._step.x)) for one in slopes], object)

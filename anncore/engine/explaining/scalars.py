@@ -18,10 +18,24 @@ Namer = Callable[["Scalar"], str]
 """Returns the text of a named number: its name, or its value."""
 
 
+LONGEST = 3000
+"""Operations and names in the formula of one number that is shown."""
+MOST = 1_000_000
+"""Operations and names in a formula that is built at all."""
+
+
+class TooLong(ValueError):
+    """A formula would be longer than anybody reads, such as that of a root that is found in rounds.
+
+    Each round names the numbers of the one before several times, so written out it grows without end.
+    """
+
+
 class Scalar:
     """A number, and how it is made: `kind` is "name", "number", "sum", "product", "power" or a function's.
 
-    size: the number of operations, names and constants in its formula, written out.
+    size: the number of operations, names and constants in its formula, written out. Beyond MOST it raises
+    TooLong.
     """
 
     __slots__ = ("args", "kind", "size", "value")
@@ -29,6 +43,8 @@ class Scalar:
     def __init__(self, value: float, kind: str = "number", args: tuple[Any, ...] = ()) -> None:
         self.value, self.kind, self.args = float(value), kind, args
         self.size: int = 1 if kind == "name" else 1 + sum(arg.size for arg in args)
+        if self.size > MOST:
+            raise TooLong(f"a formula of {self.size:,} operations and names")
 
     @classmethod
     def named(cls, value: float, *name: Any) -> Scalar:

@@ -28,7 +28,7 @@ from anncore.engine.explaining.quantities import (
     named_numbers,
 )
 from anncore.engine.explaining.recorded_nodes import affine_nodes, elementwise, users_of
-from anncore.engine.explaining.scalars import CHOICES, names_in, scalar
+from anncore.engine.explaining.scalars import CHOICES, TooLong, names_in, scalar
 from anncore.engine.gathered import MATMULS
 from anncore.engine.network import PlacedNetwork
 from anncore.engine.recorded import Back, Call
@@ -342,5 +342,9 @@ class TracedPass:
         slopes = back(np.ones_like(a), z, a)
         columns = slopes.shape[-1]
         slope = Quantity("f'", owner.layer, owner.time, slopes.reshape(-1, columns), call=back.call, of=owner)
+        try:
+            formulas = np.asarray(above * named_numbers(slopes, slope))
+        except TooLong:
+            return
         self.backward.append(slope)
-        self._formulas[node] = np.asarray(above * named_numbers(slopes, slope))
+        self._formulas[node] = formulas

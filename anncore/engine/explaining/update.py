@@ -13,13 +13,12 @@ from anncore.contract.hyperparameters import declared, references
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.loss_slope import named
 from anncore.engine.explaining.quantities import Given, given_of
-from anncore.engine.explaining.scalars import Scalar, names_in, with_names
+from anncore.engine.explaining.scalars import LONGEST, Scalar, names_in, with_names
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.nested import asks, fit, scope_of
 from anncore.engine.network_stack import Buffer
 
 MOST_FOLLOWED = 5000  # numbers whose update is followed, each by itself
-LONGEST = 3000  # operations and names in the formula of one number
 MOST_TOGETHER = 200  # where the update of each depends on all
 
 

@@ -82,8 +82,14 @@ class Formula:
         """
         component, shapes = self._component, [array.shape for array in arrays]
         if max(shape[0] for shape in shapes) == 1:
-            component = None if component is None else twice(component)
-            shapes = [(2, *shape[1:]) for shape in shapes]
+            doubled = [(2, *shape[1:]) for shape in shapes]
+            try:
+                return self._agrees_on(None if component is None else twice(component), doubled, arrays)
+            except Unfusable:
+                pass  # a recorded formula, whose hyperparameters are those of one trial
+        return self._agrees_on(component, shapes, arrays)
+
+    def _agrees_on(self, component: Any, shapes: Sequence[tuple[int, ...]], arrays: Sequence[Array]) -> bool:
         samples = [
             sample(shape, array.dtype, seed)
             for seed, (shape, array) in enumerate(zip(shapes, arrays, strict=True))

@@ -24,7 +24,8 @@ class HardSigmoid(Activation):
 
     Courbariaux, Bengio & David, "BinaryConnect: Training Deep Neural Networks with binary weights during
     propagations", NeurIPS 2015, section 2.2, with slope 1/2. https://arxiv.org/abs/1511.00363. PyTorch, Keras
-    3, JAX and Flux have 1/6, the form of MobileNetV3, relu6(z + 3) / 6; Keras up to version 2 had 0.2.
+    3, JAX and Flux have 1/6, the form of MobileNetV3, relu6(z + 3) / 6; Keras up to version 2 had 0.2. The
+    sparse_sigmoid of JAX and Keras has 1/2.
     """
 
     name: ClassVar[str] = "hard_sigmoid"

@@ -17,7 +17,8 @@ class Sparsemax(Activation):
 
     τ = (Σ z over S - 1) / |S|, where S holds the k largest numbers with 1 + k z₍ₖ₎ > Σ of these k. Where
     softmax gives every class some probability, this gives exactly 0 to all that are far behind. Cross-entropy
-    does not fit it, as the logarithm of 0 is not finite; the squared error does.
+    does not fit it, as the logarithm of 0 is not finite; the squared error does, and `sparsemax_loss`, which
+    computes it from z itself: the output activation is then `identity`.
 
     Choose it over `softmax` where most classes should get exactly 0, as in attention to a few places or with
     several labels.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, log
+from anncore import Array, Draws, Hyper, JointLoss, Likelihood, Task, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,13 @@ class BinaryCrossEntropy(JointLoss):
     guard: str = hyper("log", ("log", "clip", "add"))
     eps: Hyper = hyper(1e-7, "(0, 0.5)")
     pos_weight: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 100.0))
+
+    @property
+    def likelihood(self) -> Likelihood:
+        return "" if self._weighs or np.any(np.not_equal(self.smoothing, 0)) else "output"
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        return (draws.uniform(output) < output).astype(output.dtype)
 
     def value(self, output: Array, target: Array) -> Array:
         y = self._smoothed(target)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, ComponentError, Hyper, JointLoss, Task, hookimpl, hyper, linear
+from anncore import Array, ComponentError, Draws, Hyper, JointLoss, Likelihood, Task, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,17 @@ class CategoricalCrossEntropy(JointLoss):
     eps: Hyper = hyper(1e-7, "(0, 0.5)")
     class_weights: tuple[float, ...] = hyper((), "list (0, inf)")
     weight_reduction: str = hyper("weighted", ("weighted", "mean"))
+
+    @property
+    def likelihood(self) -> Likelihood:
+        return "" if self.class_weights or np.any(np.not_equal(self.smoothing, 0)) else "example"
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        up_to = np.cumsum(output, axis=-1)
+        below = draws.uniform(output[:, :, :1]) * up_to[:, :, -1:] < up_to
+        first = below.astype(output.dtype)
+        before = np.concatenate([np.zeros_like(first[:, :, :1]), first[:, :, :-1]], axis=-1)
+        return first - before  # 1 at the first class that the number falls below
 
     def value(self, output: Array, target: Array) -> Array:
         p = output / output.sum(axis=-1, keepdims=True) if self.normalise else output

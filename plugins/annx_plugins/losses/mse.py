@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Array, Loss, Task, hookimpl, hyper
+import numpy as np
+
+from anncore import Array, Draws, Likelihood, Loss, Task, hookimpl, hyper
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,22 @@ class MeanSquaredError(Loss):
         "flux": {"half": False},
     }
 
+    likelihood: ClassVar[Likelihood] = "output"  # of N(a, 1 / (2 c))
+
     half: bool = hyper(False, "bool")
 
     def value(self, output: Array, target: Array) -> Array:
         error = output - target
         mean = (error * error).mean(axis=(1, 2))
         return 0.5 * mean if self.half else mean
+
+    def residuals(self, output: Array, target: Array) -> Array:
+        count = output.shape[2]
+        return (output - target) * np.sqrt(np.asarray(0.5 / count if self.half else 1 / count, output.dtype))
+
+    def draw(self, output: Array, draws: Draws) -> Array:
+        noise = draws.normal(output)
+        return output + (noise if self.half else noise * np.sqrt(np.asarray(0.5, output.dtype)))
 
 
 @hookimpl

@@ -45,6 +45,9 @@ class Beale(Objective):
         residuals = self._constants(x) - first * (1 - self._powers(second))
         return (residuals * residuals).sum(axis=(1, 2))
 
+    def residuals(self, x: Array) -> Array:
+        return self._constants(x) - x[:, :, :1] * (1 - self._powers(x[:, :, 1:]))
+
     def grad(self, x: Array) -> Array:
         # By hand for speed: steps are so short that the derived gradient would double them.
         first, second = x[:, :, :1], x[:, :, 1:]

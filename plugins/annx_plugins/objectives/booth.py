@@ -45,6 +45,10 @@ class Booth(Objective):
         one, other = first + 2 * second - 7, 2 * first + second - 5
         return one * one + other * other
 
+    def residuals(self, x: Array) -> Array:
+        first, second = x[:, :, :1], x[:, :, 1:]
+        return np.concatenate([first + 2 * second - 7, 2 * first + second - 5], axis=2)
+
 
 @hookimpl
 def annx_objectives() -> list[type[Objective]]:

@@ -49,6 +49,10 @@ class Himmelblau(Objective):
         one, other = self._residuals(x)
         return (one * one + other * other)[:, 0]
 
+    def residuals(self, x: Array) -> Array:
+        first, second = x[:, :, :1], x[:, :, 1:]
+        return np.concatenate([first * first + second - 11, first + second * second - 7], axis=2)
+
     def grad(self, x: Array) -> Array:
         # By hand for speed: steps are so short that the derived gradient would double them.
         one, other = self._residuals(x)

@@ -68,6 +68,11 @@ class LeastSquares(Objective):
         residuals = np.matmul(x, features.swapaxes(-1, -2)) - targets
         return (residuals * residuals).sum(axis=(1, 2)) / (2 * self.examples)
 
+    def residuals(self, x: Array) -> Array:
+        features, targets = self._data(x.dtype)
+        residuals = np.matmul(x, features.swapaxes(-1, -2)) - targets
+        return residuals / np.sqrt(np.asarray(2 * self.examples, x.dtype))
+
     def _data(self, dtype: Any) -> tuple[Array, Array]:
         """Return A (n, D) and b (1, n), both with an axis of trials where hyperparameters have one."""
         normal, uniform, weights, noise = drawn(self.data_seed, self.examples, self.dimensions, dtype)

@@ -76,12 +76,19 @@ class MatrixFactorization(Objective):
         return np.concatenate([u.ravel(), v.ravel()])
 
     def value(self, x: Array) -> Array:
+        residuals = self._errors(x)
+        return 0.5 * (residuals * residuals).sum(axis=(1, 2))
+
+    def residuals(self, x: Array) -> Array:
+        return np.sqrt(np.asarray(0.5, x.dtype)) * self._errors(x).reshape(-1, 1, self.rows * self.columns)
+
+    def _errors(self, x: Array) -> Array:
+        """Return U V minus the matrix to be factorized, (T, rows, columns)."""
         split = self.rows * self.width
         u = x[:, :, :split].reshape(-1, self.rows, self.width)
         v = x[:, :, split:].reshape(-1, self.width, self.columns)
         left, right = self._directions(x.dtype)
-        residuals = np.matmul(u, v) - np.matmul(left * self._singular(x.dtype), right.T)
-        return 0.5 * (residuals * residuals).sum(axis=(1, 2))
+        return np.matmul(u, v) - np.matmul(left * self._singular(x.dtype), right.T)
 
     def _directions(self, dtype: Any) -> tuple[Array, Array]:
         left = directions(self.data_seed, self.rows, self.rank, 0, dtype)

@@ -65,6 +65,11 @@ class PhaseRetrieval(Objective):
         residuals = projected * projected - squares
         return (residuals * residuals).sum(axis=(1, 2)) / (4 * self.measurements)
 
+    def residuals(self, x: Array) -> Array:
+        along, squares, _ = measured(self.data_seed, self.measurements, self.dimensions, x.dtype)
+        projected = np.matmul(x, along.T)
+        return (projected * projected - squares) / np.sqrt(np.asarray(4 * self.measurements, x.dtype))
+
 
 @hookimpl
 def annx_objectives() -> list[type[Objective]]:

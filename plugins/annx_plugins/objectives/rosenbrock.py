@@ -44,6 +44,10 @@ class Rosenbrock(Objective):
         low, high = x[:, :, :-1], x[:, :, 1:]
         return (100 * (high - low * low) ** 2 + (1 - low) ** 2).sum(axis=(1, 2))
 
+    def residuals(self, x: Array) -> Array:
+        low, high = x[:, :, :-1], x[:, :, 1:]
+        return np.concatenate([10 * (high - low * low), 1 - low], axis=2)
+
     def grad(self, x: Array) -> Array:
         # By hand for speed: steps are so short that the derived gradient would double them.
         low, high = x[:, :, :-1], x[:, :, 1:]

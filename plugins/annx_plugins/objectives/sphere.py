@@ -42,6 +42,9 @@ class Sphere(Objective):
     def value(self, x: Array) -> Array:
         return (x * x).sum(axis=(1, 2))
 
+    def residuals(self, x: Array) -> Array:
+        return x
+
 
 @hookimpl
 def annx_objectives() -> list[type[Objective]]:

@@ -12,8 +12,8 @@ import numpy as np
 from anncore import (
     DECAY_MODES,
     Array,
-    AskingOptimizer,
-    Evaluate,
+    CurvatureOptimizer,
+    Evaluation,
     Hyper,
     WeightDecay,
     choice,
@@ -32,28 +32,37 @@ class SophiaState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sophia(WeightDecay, AskingOptimizer):
-    """Momentum divided by the curvature of each weight, with bounded steps: Sophia-H.
+class Sophia(WeightDecay, CurvatureOptimizer):
+    """Momentum divided by the curvature of each weight, with bounded steps: Sophia-H and Sophia-G.
 
         m ← beta1 m + (1 - beta1) g
-        h ← beta2 h + (1 - beta2) u (∇L(θ + probe u) - ∇L(θ - probe u)) / (2 probe)    every `every` steps
+        h ← beta2 h + (1 - beta2) ĥ                                       every `every` steps
+        ĥ = u (∇L(θ + probe u) - ∇L(θ - probe u)) / (2 probe)             estimator "hutchinson"
+        ĥ = n ĝ²                                                          estimator "gauss_newton_bartlett"
         θ ← θ - lr clip(m / max(gamma h, eps), -bound, bound)
 
     u has random signs, so that the mean of the estimate is the Hessian's diagonal (Hutchinson); the product
     with the Hessian is the central difference of two gradients of the step's batch, exact but for terms of
-    the order of probe². Where the curvature is small or negative the step has the length lr bound: sign
-    descent. Choose it where weights differ much in curvature; `adam` knows only the size of gradients.
+    the order of probe². ĝ is the gradient for the n inputs of the step's batch with targets drawn from what
+    the network predicts (Sophia-G): the mean of n ĝ² is the diagonal of the Gauss-Newton matrix, which is
+    never negative. It costs one gradient, the other two, and needs a loss that is a likelihood
+    (`categorical_cross_entropy`, `binary_cross_entropy`, `mse`).
+
+    Where the curvature is small or negative the step has the length lr bound: sign descent. Choose it where
+    weights differ much in curvature; `adam` knows only the size of gradients.
 
     order "before" estimates h at t = 1, 1 + every, ... and uses it at once, as in the paper; "after" uses it
     from the next step on, as in optax, whose first step is by signs alone. bias_correction divides m by
-    1 - beta1ᵗ. All arms of one seed get the same u. The estimate by sampled labels, Sophia-G, is not offered.
+    1 - beta1ᵗ. All arms of one seed get the same u, and draw targets by the same numbers.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), gamma > 0, eps > 0, bound > 0, every ≥ 1, probe > 0,
     weight_decay ≥ 0. Weight decay acts on θ itself (decay_mode "decoupled", "independent") or on the gradient
     ("coupled", which h does not see).
 
     Liu, Li, Hall, Liang & Ma, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model
-    Pre-training", ICLR 2024, algorithms 1 and 3. https://arxiv.org/abs/2305.14342. There u is normal.
+    Pre-training", ICLR 2024, algorithms 1 to 3. https://arxiv.org/abs/2305.14342. There u is normal. Preset
+    "paper" is Sophia-H, "paper_g" Sophia-G. The authors' code first estimates h after `every` steps of signs,
+    and adds 1e-15 to gamma h in place of the maximum.
     """
 
     name: ClassVar[str] = "sophia"
@@ -66,6 +75,20 @@ class Sophia(WeightDecay, AskingOptimizer):
             "eps": 1e-12,
             "bound": 1.0,
             "every": 10,
+            "estimator": "hutchinson",
+            "order": "before",
+            "bias_correction": False,
+            "weight_decay": 0.2,
+            "decay_mode": "decoupled",
+        },
+        "paper_g": {
+            "beta1": 0.96,
+            "beta2": 0.99,
+            "gamma": 0.05,
+            "eps": 1e-12,
+            "bound": 1.0,
+            "every": 10,
+            "estimator": "gauss_newton_bartlett",
             "order": "before",
             "bias_correction": False,
             "weight_decay": 0.2,
@@ -78,6 +101,7 @@ class Sophia(WeightDecay, AskingOptimizer):
             "eps": 1e-8,
             "bound": 1.0,
             "every": 10,
+            "estimator": "hutchinson",
             "order": "after",
             "bias_correction": True,
             "weight_decay": 1e-4,
@@ -92,6 +116,7 @@ class Sophia(WeightDecay, AskingOptimizer):
     eps: Hyper = hyper(1e-12, "(0, inf)")
     bound: Hyper = hyper(1.0, "(0, inf)")
     every: int = hyper(10, "int [1, inf)")
+    estimator: str = hyper("hutchinson", ("hutchinson", "gauss_newton_bartlett"))
     probe: Hyper = hyper(1e-3, "(0, inf)")
     order: str = hyper("before", ("before", "after"))
     bias_correction: bool = hyper(False, "bool")
@@ -99,6 +124,10 @@ class Sophia(WeightDecay, AskingOptimizer):
     decay_mode: str = hyper("decoupled", DECAY_MODES)
 
     _seeds: ClassVar[Any] = None  # (T, 1, 1); without them all trials have the seed 0
+
+    @property
+    def needs(self) -> str:
+        return "" if self.estimator == "hutchinson" else "sampled_gradient"
 
     def seeded(self, seeds: Array) -> Sophia:
         twin = copy(self)
@@ -109,7 +138,7 @@ class Sophia(WeightDecay, AskingOptimizer):
         return SophiaState(np.zeros_like(weight), np.zeros_like(weight))
 
     def step(
-        self, weight: Array, grad: Array, state: SophiaState, t: int, evaluate: Evaluate
+        self, weight: Array, grad: Array, state: SophiaState, t: int, evaluate: Evaluation
     ) -> tuple[Array, SophiaState]:
         grad = self.decay_gradient(weight, grad)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
@@ -123,8 +152,11 @@ class Sophia(WeightDecay, AskingOptimizer):
         change = -self.lr * np.minimum(np.maximum(ratio, -self.bound), self.bound)
         return self.decay_change(weight, change), SophiaState(m, h)
 
-    def _curvature(self, weight: Array, t: int, evaluate: Evaluate) -> Array:
-        """Return an estimate of the Hessian's diagonal."""
+    def _curvature(self, weight: Array, t: int, evaluate: Evaluation) -> Array:
+        """Return an estimate of the diagonal of the Hessian, or of its part by Gauss and Newton."""
+        if self.estimator == "gauss_newton_bartlett":
+            sampled = evaluate.sampled_gradient(weight)
+            return sampled * sampled
         seeds = np.zeros((len(weight), 1, 1), np.uint64) if self._seeds is None else self._seeds
         signs = counted_signs(seeds, t, weight)
         ahead, behind = weight + self.probe * signs, weight - self.probe * signs
@@ -136,5 +168,5 @@ class Sophia(WeightDecay, AskingOptimizer):
 
 
 @hookimpl
-def annx_optimizers() -> list[type[AskingOptimizer]]:
+def annx_optimizers() -> list[type[CurvatureOptimizer]]:
     return [Sophia]
