@@ -361,7 +361,11 @@ def test_an_arm_that_may_be_equal_to_all_others_beats_nobody(others: dict[str, i
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("learning_curves", "a ends with the lowest validation loss on set 0"),
+        (
+            "learning_curves",
+            "a ends with the lowest validation loss on set 0; surely ahead of b, the next arm "
+            "(95 % interval)",
+        ),
         ("paired_differences", "a beats b and c on set 0"),
     ],
 )

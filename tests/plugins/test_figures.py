@@ -8,10 +8,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 from lazy_report import LazyReport
 from matplotlib.colors import to_hex
 from results_factory import make_results
+from scipy import stats
 from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput
@@ -106,7 +108,40 @@ def test_learning_curves_show_each_arm_with_its_last_interval(plain: dict[str, D
         line.get_ydata() for line in ax.lines if len(line.get_xdata()) == 2 and line.get_xdata()[0] > 100
     ]
     assert all(low < mark.get_ydata()[0] < high for mark, (low, high) in zip(marks, spreads, strict=True))
-    assert plain["learning_curves"].title == "adam ends with the lowest validation loss on 3 of 3 data sets"
+    assert plain["learning_curves"].title == (
+        "adam ends with the lowest validation loss on 3 of 3 data sets; on each of these surely ahead of the "
+        "next arm (95 % intervals)"
+    )
+
+
+@pytest.mark.parametrize("problems", [("xor",), ("xor", "iris")])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_lead_at_the_end_is_sure_where_the_paired_interval_leaves_out_0(
+    log: bool, problems: tuple[str, ...]
+) -> None:
+    """The interval is that of SciPy 1.17's paired t-test, of logarithms where all values are positive."""
+    results = make_results(arms=("a", "b"), problems=problems, regression=("xor", "iris"), tune_seeds=())
+    trials = results.trials.set_index("key")
+    arms, seeds = (trials.loc[results.curves["key"], name].to_numpy() for name in ("arm", "seed"))
+    ends = results.curves["step"] == results.curves["step"].max()
+    first = ends & (results.curves["metric"] == "valid_loss")
+    for name, value in (("problem", "xor"), ("phase", "report")):
+        first &= trials.loc[results.curves["key"], name].to_numpy() == value
+    said = []
+    for spread in (0.5, 3.0):  # of the differences, whose mean is 1
+        behind = np.where(arms == "b", 1 + spread * np.where(seeds % 2, 1.0, -1.0), 0.0)
+        level = np.where(ends, 0.3 * (seeds % 3) + behind, 9.0)
+        curves = results.curves.assign(value=np.exp(level) if log else level - 20)
+        title = draw(replace(results, curves=curves), "learning_curves")["learning_curves"].title
+        test = stats.ttest_rel(*(level[(arms == arm) & first] for arm in "ba"))
+        assert (test.confidence_interval(0.95).low > 0) == (spread < 1)
+        said.append(title.partition("; ")[2])
+    if len(problems) == 1:
+        assert said == [f"{no}surely ahead of b, the next arm (95 % interval)" for no in ("", "not ")]
+    else:
+        assert said == [
+            f"on {n} of these surely ahead of the next arm (95 % intervals)" for n in ("each", "none")
+        ]
 
 
 def test_diverged_seeds_end_in_a_cross_and_dash_the_mean() -> None:
@@ -382,7 +417,7 @@ def test_arms_that_end_best_equally_often_are_all_named() -> None:
 
     results = few(arms=("sgd", "adam"), problems=("xor", "iris"), score=score)
     title = draw(results, "learning_curves")["learning_curves"].title
-    assert title == "sgd and adam end with the lowest validation loss on 1 of 2 data sets each"
+    assert title.startswith("sgd and adam end with the lowest validation loss on 1 of 2 data sets each; ")
 
 
 def test_a_table_without_failures_does_not_explain_them(plain: dict[str, Drawing]) -> None:
@@ -460,7 +495,11 @@ def flattened(results: Any, gap: float = 0.0) -> Any:
     ("gap", "title"),
     [
         (1e-3, "All arms end with the same validation loss, to 0.5 %, on every data set"),
-        (0.1, "sgd ends with the lowest validation loss on 3 of 3 data sets"),
+        (
+            0.1,
+            "sgd ends with the lowest validation loss on 3 of 3 data sets; on each of these surely ahead of "
+            "the next arm (95 % intervals)",
+        ),
     ],
 )
 def test_arms_that_end_alike_do_not_win(gap: float, title: str) -> None:
