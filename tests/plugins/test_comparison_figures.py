@@ -519,7 +519,10 @@ def test_arms_that_lead_with_one_and_with_all_are_named_once_in_any_order() -> N
     lucky, steady = [1.0, 9, 9], [2.0, 2, 2]
     results = tried({("a", "p0"): steady, ("b", "p0"): lucky, ("a", "p1"): lucky, ("b", "p1"): steady})
     title = drawn(results, "budget_curves").title
-    assert title == "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3"
+    assert title == (
+        "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3; the best arm's "
+        "band leaves out every other arm on none"
+    )
 
 
 @pytest.mark.parametrize(
@@ -533,7 +536,28 @@ def test_arms_that_do_best_equally_often_are_all_named(better: str, title: str) 
     results = tried(
         {(arm, f"p{i}"): [1.0 + (arm != best)] * 3 for i, best in enumerate(better) for arm in ("a", "b")}
     )
-    assert drawn(results, "budget_curves").title == title
+    assert drawn(results, "budget_curves").title.partition(";")[0] == title
+
+
+@pytest.mark.parametrize(
+    ("apart", "where"), [((True, True), "all"), ((True, False), "1"), ((False, False), "none")]
+)
+def test_the_title_says_where_the_best_arms_band_leaves_out_the_others(
+    apart: tuple[bool, bool], where: str
+) -> None:
+    """a scores 1 to 1.11 in twelve steps, b 4 more or 0.005 more.
+
+    DKW's band moves the distribution down by √(ln(2 / 0.05) / 24) = 0.39. The best of 12 is at most x in half
+    of all draws where 1 - (1 - F(x))¹² >= 1/2, so where F(x) >= 0.056; moved down, that is 0.45, which the
+    sixth of a's twelve scores is the first to reach: the band ends at 1.05, below 5 and above 1.005.
+    """
+    scores = {
+        (arm, f"p{i}"): [1.0 + j / 100 + (4.0 if far else 0.005) * (arm == "b") for j in range(12)]
+        for i, far in enumerate(apart)
+        for arm in ("a", "b")
+    }
+    title = drawn(tried(scores), "budget_curves").title
+    assert title.endswith(f"; the best arm's band leaves out every other arm on {where}")
 
 
 def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
@@ -550,7 +574,10 @@ def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
     assert [mark.get_markerfacecolor() == "#ffffff" for mark in marks] == [False, True]
     assert all(mark.get_xdata()[0] > 5 for mark in marks)
     assert "it leaves out none" in drawing.subtitle
-    assert drawing.title == "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2)"
+    assert drawing.title == (
+        "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2); the best arm's band "
+        "leaves out every other arm on none"
+    )
 
 
 def test_two_configurations_make_no_curve() -> None:

@@ -120,7 +120,7 @@ def test_a_lead_at_the_end_is_sure_where_the_paired_interval_leaves_out_0(
     log: bool, problems: tuple[str, ...]
 ) -> None:
     """The interval is that of SciPy 1.17's paired t-test, of logarithms where all values are positive."""
-    results = make_results(arms=("a", "b"), problems=problems, regression=("xor", "iris"), tune_seeds=())
+    results = make_results(arms=("a", "b"), problems=problems, tune_seeds=(), rates=(0.1,))
     trials = results.trials.set_index("key")
     arms, seeds = (trials.loc[results.curves["key"], name].to_numpy() for name in ("arm", "seed"))
     ends = results.curves["step"] == results.curves["step"].max()
