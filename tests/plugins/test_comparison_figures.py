@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -210,6 +211,28 @@ def test_the_profile_counts_data_sets_within_a_ratio_and_scores_the_area() -> No
     )
     assert drawing.subtitle.startswith("Targets: named by the experiment")
     assert [label.get_text() for label in raw.get_yticklabels()] == ["set 0", "set 1", "set 2"]
+
+
+@pytest.mark.parametrize(
+    ("slow", "said"),
+    [
+        # b takes twice as long on six data sets: worth 2/3 against 1 on each, so the interval is 1/3 to 1/3.
+        ((40,) * 6, "; its 95 % interval against the other arm leaves out 0)"),
+        # b is the faster on two of six: the differences are 1/3 three times, 2/3, and -1/3 twice; their mean
+        # 1/6, standard error 1/6, and Student's t with 5 degrees of freedom 2.57.
+        ((40, 40, 60, 10, 10, 40), "; its 95 % interval against b holds 0)"),
+        ((40,) * 5, ")"),  # too few data sets
+    ],
+)
+def test_a_score_is_ahead_where_the_interval_over_data_sets_leaves_out_0(
+    slow: tuple[int, ...], said: str
+) -> None:
+    steps = {("a", f"set {i}"): 20 for i in range(len(slow))}
+    steps |= {("b", f"set {i}"): step for i, step in enumerate(slow)}
+    title = drawn(racing(steps), "performance_profile").title
+    assert re.sub(r"^a has the best time-to-target score \([01]\.\d\d", "", title) == (
+        f"{said}; every arm reaches every target"
+    )
 
 
 def test_what_never_arrives_stands_in_a_lane_with_its_count() -> None:

@@ -548,7 +548,12 @@ def tuned(arm: str, problem: str, width: float, best: float = 0.1) -> dict[str, 
 @pytest.mark.parametrize(
     ("sgd", "adam", "title"),
     [
-        ((1.8, 1.5, 1.2), (1.7, 1.4, 1.1), "sgd tolerates the widest range of lr (median 1.5 decades)"),
+        (
+            (1.8, 1.5, 1.2),
+            (1.7, 1.4, 1.3),
+            "sgd tolerates the widest range of lr (median 1.5 decades, wider than adam's on 2 of 3 data "
+            "sets)",
+        ),
         # A larger median alone: adam tolerates more on two of three.
         (
             (1.8, 1.5, 1.0),
@@ -576,6 +581,18 @@ def test_a_range_is_called_the_widest_where_it_is(
     report = {"select": {"goal": "min"}, "problem_unit": "data sets"}
     figure = REGISTRY.get("figure", "lr_sensitivity").cls()
     assert figure._title(rows, ["sgd", "adam"], "optimizer.lr", report) == title
+
+
+def test_the_widest_range_of_three_is_compared_with_the_nearest_other() -> None:
+    """sgd is wider than adam on sets 0 and 1, and than lion on all three."""
+    widths = {"sgd": (1.8, 1.5, 1.2), "adam": (1.7, 1.4, 1.3), "lion": (0.5, 0.5, 0.5)}
+    rows = [tuned(arm, f"set {i}", w, 0.1) for arm, own in widths.items() for i, w in enumerate(own)]
+    report = {"select": {"goal": "min"}, "problem_unit": "data sets"}
+    title = REGISTRY.get("figure", "lr_sensitivity").cls()._title(rows, list(widths), "optimizer.lr", report)
+    assert title == (
+        "sgd tolerates the widest range of lr (median 1.5 decades, wider than each other arm's on 2 or more "
+        "of 3 data sets)"
+    )
 
 
 def test_a_panel_without_a_lost_value_has_no_lane() -> None:
