@@ -217,18 +217,20 @@ def test_the_profile_counts_data_sets_within_a_ratio_and_scores_the_area() -> No
     ("slow", "said"),
     [
         # b takes twice as long on six data sets: worth 2/3 against 1 on each, so the interval is 1/3 to 1/3.
-        ((40,) * 6, "; its 95 % interval against the other arm leaves out 0)"),
+        ((2.0,) * 6, "; its 95 % interval against the other arm leaves out 0)"),
         # b is the faster on two of six: the differences are 1/3 three times, 2/3, and -1/3 twice; their mean
         # 1/6, standard error 1/6, and Student's t with 5 degrees of freedom 2.57.
-        ((40, 40, 60, 10, 10, 40), "; its 95 % interval against b holds 0)"),
-        ((40,) * 5, ")"),  # too few data sets
+        ((2.0, 2.0, 3.0, 0.5, 0.5, 2.0), "; its 95 % interval against b holds 0)"),
+        ((2.0,) * 5, ")"),  # too few data sets
     ],
 )
 def test_a_score_is_ahead_where_the_interval_over_data_sets_leaves_out_0(
-    slow: tuple[int, ...], said: str
+    slow: tuple[float, ...], said: str
 ) -> None:
-    steps = {("a", f"set {i}"): 20 for i in range(len(slow))}
-    steps |= {("b", f"set {i}"): step for i, step in enumerate(slow)}
+    steps = {("a", f"set {i}"): 10 if ratio > 1 else 20 for i, ratio in enumerate(slow)}
+    steps |= {
+        ("b", place): ratio * steps["a", place] for (_, place), ratio in zip(tuple(steps), slow, strict=True)
+    }
     title = drawn(racing(steps), "performance_profile").title
     assert re.sub(r"^a has the best time-to-target score \([01]\.\d\d", "", title) == (
         f"{said}; every arm reaches every target"

@@ -203,6 +203,7 @@ def test_a_ratio_is_counted_on_the_data_sets_where_it_is_as_far() -> None:
     drawing = draw(watching(gradient_norm=only_on_xor, **options))["layer_scales"]
     # 1/10000 on xor; 100 on sine and 0.63 on iris are nothing of the sort.
     assert drawing.title.endswith("on xor, 1/10000 of it at the end; 1/10 or less on 1 of 3 data sets")
+    assert "1/10000" in [text for ax in drawing.figure.axes for text in texts(ax)]  # not cut short
 
 
 def test_layers_of_a_size_are_no_finding() -> None:
@@ -227,7 +228,7 @@ def test_a_strangers_metric_is_drawn_as_its_bounds_and_goal_say() -> None:
         "relu: 25 % alive units in layer 3 on xor; relu: angle 135 in layer 3 on sine at the end of training"
     )
     assert (
-        "Alive units: Share of the units that are alive. More of it is better. Angle: Angle to the step"
+        "Share of the units that are alive. More of it is better. Angle to the step before, in degrees."
         in (drawing.subtitle)
     )
     assert {"100 %", "50 %", "0 %", "0", "90", "180"} <= set(texts(drawing.figure))

@@ -71,12 +71,13 @@ class Prototypes(Figure):
             where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
             share = f"{100 * order[best]:.0f} % as far apart as any two units"
             least = ", the least of all" if len(order) > 1 else ""
-            return f"Neighbours on the map of {where} lie {share}{least}"
+            return f"With one seed, neighbours on the map of {where} lie {share}{least}"
         apart = {name: _apart(snapshot) for name, snapshot in shown.items()}
         best = min(apart, key=lambda name: apart[name])
         where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
         least = "nearest" if len(shown) > 1 else "near"
-        return f"Examples lie {least} to what {where} makes: {100 * apart[best]:.1f} % of their spread away"
+        share = f"{100 * apart[best]:.1f} % of their spread away"
+        return f"With one seed, examples lie {least} to what {where} makes: {share}"
 
     def _subtitle(self, snapshots: list[Snapshot]) -> str:
         plane = any(snapshot.x.shape[1] == 2 for snapshot in snapshots)
