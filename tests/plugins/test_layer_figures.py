@@ -143,8 +143,8 @@ def test_a_share_is_coloured_by_layer_and_step_and_its_last_value_written() -> N
 def test_definitions_are_printed_as_the_metric_says_them() -> None:
     drawing = draw(watching(dead_units=dying, saturated_units=dying))["layer_health"]
     assert (
-        "Dead units: Share of dead hidden units: their activation is 0 on every example of the sample. "
-        "Saturated units: Share of saturated hidden units: |f'(z)| < 0.01 on at least 95 % of the examples "
+        "Share of dead hidden units: their activation is 0 on every example of the sample. "
+        "Share of saturated hidden units: |f'(z)| < 0.01 on at least 95 % of the examples "
         "of the sample. Colour, and number at the last step: median over 6 seeds."
     ) in drawing.subtitle
     assert drawing.title == (
