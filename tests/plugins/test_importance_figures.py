@@ -73,13 +73,15 @@ def test_names_of_values_drawn_at_random_do_not_lie_on_one_another(width: float 
     rates = [0.0013587654 * 1.66**i for i in range(12)]
     _, report = drawn(TwoKnobs)
     row = report["importance"]["rows"][0]
-    costs = [[float(i + j) for j in range(len(row["map"]["b"]))] for i in range(12)]
-    drawing, _ = drawn(TwoKnobs, width, rows=[{**row, "map": {**row["map"], "a": rates, "costs": costs}}])
+    costs = [[float(i + j) for j in range(3)] for i in range(12)]
+    knobs = {**row["map"], "a": rates, "b": [0.9, 0.99, 0.999], "costs": costs}
+    drawing, _ = drawn(TwoKnobs, width, rows=[{**row, "map": knobs}])
     (ax,) = panels(drawing).values()
     renderer = FigureCanvasAgg(drawing.figure).get_renderer()
     names = [label.get_text() for label in ax.get_xticklabels()]
     boxes = [label.get_window_extent(renderer) for label in ax.get_xticklabels()]
     assert names[0] == "0.0014"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.9", "0.99", "0.999"]
     assert len(names) >= 3
     assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
 

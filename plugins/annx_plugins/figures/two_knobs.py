@@ -93,11 +93,14 @@ def _short(name: str) -> str:
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """Write values in as few digits as tell them apart."""
+    """Write short values as they are, and others in as few digits as tell all apart."""
     if not all(isinstance(value, (int, float)) for value in values):
         return [drawing.shorten(str(value), 1.0, 6.5) for value in values]
     for digits in (2, 3, 4):
-        texts = [drawing.tick_text(float(f"{value:.{digits}g}")) for value in values]
+        short = [
+            value if float(f"{value:.4g}") == value else float(f"{value:.{digits}g}") for value in values
+        ]
+        texts = [drawing.tick_text(value) for value in short]
         if len(set(texts)) == len(texts):
             return texts
     return [drawing.tick_text(value) for value in values]
