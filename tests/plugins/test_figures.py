@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -179,6 +180,44 @@ def test_heat_map_holds_ranks_and_gaps_by_column(plain: dict[str, Drawing]) -> N
     shown = texts(plain["heat_map"])
     assert [shown.count(rank) for rank in ("1", "2", "3")] == [3, 3, 3]
     assert "1.0" in " ".join(shown)
+
+
+def fills(drawn: Drawing) -> dict[str, tuple[float, float]]:
+    """Return by colour a place of those cells of a heat map that are not coloured by their gap."""
+    return {to_hex(patch.get_facecolor()): patch.get_xy() for patch in drawn.figure.axes[0].patches}
+
+
+@pytest.mark.parametrize("spread", [0.5, 3.0])
+def test_a_cell_is_grey_where_the_paired_interval_from_the_best_holds_0(spread: float) -> None:
+    """b is 10 % worse than a on average, and by turns far more and less; checked by SciPy 1.17's t-test."""
+
+    def score(problem: str, arm: str, seed: int) -> float:
+        behind = 0.1 * (1 + spread * (1 if seed % 2 else -1)) * (arm == "b")
+        return math.exp(0.2 * (seed % 3) + behind)
+
+    results = make_results(arms=("a", "b"), problems=("xor", "iris"), score=score)
+    drawn, theme = draw(results, "heat_map")["heat_map"], Theme()
+    a, b = ([math.log(score("xor", arm, seed)) for seed in range(100, 110)] for arm in "ab")
+    grey = stats.ttest_rel(b, a).confidence_interval(0.95).low <= 0
+    assert grey == (spread > 1)
+    assert fills(drawn) == ({theme.token("grid"): (1, 1)} if grey else {})
+    assert ("Grey: the 95 % t-interval" in drawn.subtitle) == grey
+
+
+def test_arms_that_share_a_rank_as_they_lost_a_seed_have_one_colour() -> None:
+    """Both b and c lost a seed, so both rank behind a, though the mean of b's others is the best of all."""
+    results = make_results(
+        arms=("a", "b", "c"),
+        problems=("xor", "iris"),
+        score=lambda p, arm, s: {"a": 0.5, "b": 0.1, "c": 2.0}[arm] * (1 + s % 7 / 100),
+        status=lambda p, arm, s: "diverged" if p == "iris" and arm != "a" and s == 100 else "ok",
+    )
+    drawn, lost = draw(results, "heat_map")["heat_map"], Theme().token("alarm_fill")
+    red = [patch.get_xy() for patch in drawn.figure.axes[0].patches if to_hex(patch.get_facecolor()) == lost]
+    assert len(red) == 2
+    assert {x for x, _ in red} == {1.0}  # iris
+    assert "2.5" in texts(drawn)
+    assert "Red, ×n: n seeds did not finish" in drawn.subtitle
 
 
 def test_a_cell_fails_where_half_of_its_seeds_diverged() -> None:
