@@ -405,16 +405,16 @@ def test_an_only_data_set_is_called_by_its_name(name: str, title: str) -> None:
     assert drawn(results, name).title == title
 
 
-def test_three_wins_of_three_are_pale_and_ten_of_ten_are_not() -> None:
+def test_three_wins_of_three_have_no_colour_and_ten_of_ten_have() -> None:
     """Wilson's lower end: 3 / (3 + 1.96²) = 44 % is no claim; 10 / (10 + 1.96²) = 72 % is level 7 of 16."""
     from matplotlib.colors import to_hex
 
-    ramp = Theme().ramp
-    for seeds, level in ((3, 0), (10, 7)):
+    grey = Theme().token("zebra")
+    for seeds, color in ((3, grey), (10, Theme().ramp[7])):
         results = sweep(("a", "b"), 1, lambda p, arm, s: "ab".index(arm) + 1.0, seeds=range(100, 100 + seeds))
         drawing = drawn(results, "probability_of_improvement")
         ahead = [to_hex(box.get_facecolor()) for box in drawing.figure.axes[0].patches]
-        assert ahead == [ramp[level], Theme().token("zebra")]
+        assert ahead == [color, grey]
         assert "100 %" in texts(drawing)
 
 
