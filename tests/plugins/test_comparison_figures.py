@@ -217,10 +217,10 @@ def test_the_profile_counts_data_sets_within_a_ratio_and_scores_the_area() -> No
     ("slow", "said"),
     [
         # b takes twice as long on six data sets: worth 2/3 against 1 on each, so the interval is 1/3 to 1/3.
-        ((2.0,) * 6, "; its 95 % interval against the other arm leaves out 0)"),
+        ((2.0,) * 6, "; the 95 % interval of its lead over the other arm leaves out 0)"),
         # b is the faster on two of six: the differences are 1/3 three times, 2/3, and -1/3 twice; their mean
         # 1/6, standard error 1/6, and Student's t with 5 degrees of freedom 2.57.
-        ((2.0, 2.0, 3.0, 0.5, 0.5, 2.0), "; its 95 % interval against b holds 0)"),
+        ((2.0, 2.0, 3.0, 0.5, 0.5, 2.0), "; the 95 % interval of its lead over the other arm holds 0)"),
         ((2.0,) * 5, ")"),  # too few data sets
     ],
 )

@@ -299,12 +299,11 @@ class PerformanceProfile(Figure):
         gaps = worth[lead[0]].to_numpy(float)[:, None] - worth[others].to_numpy(float)
         _, low, _ = mean_band(gaps, "linear", speed.level)
         near = [arm for arm, end in zip(others, low, strict=True) if not end > 0]
-        interval = f"{100 * speed.level:g} % interval"
-        if not near:
-            return f"; its {interval} against {'each' if len(others) > 1 else 'the'} other arm leaves out 0"
-        if len(near) == len(others) > 1:
-            return f"; its {interval} against each other arm holds 0"
-        return f"; its {interval} against {joined(near, 3)} holds 0"
+        lead_over = f"; the {100 * speed.level:g} % interval of its lead over"
+        if len(near) not in (0, len(others)):
+            return f"{lead_over} {joined(near, 3)} holds 0"
+        whom = "each other arm" if len(others) > 1 else "the other arm"
+        return f"{lead_over} {whom} {'holds' if near else 'leaves out'} 0"
 
     def _of_few(self, speed: _Speed, ranked: Sequence[str], missed: Mapping[str, int]) -> str:
         """Say who reaches what where there is no profile to score."""
