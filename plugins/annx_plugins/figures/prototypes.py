@@ -12,7 +12,7 @@ import numpy as np
 from anncore import Array, Drawing, Figure, FigureInput, Snapshot, drawing, hookimpl
 
 COLUMNS, MOST = 4, 12  # panels in a row, and at all
-LEFT, RIGHT, GAP, HEAD, FOOT = 0.42, 0.2, 0.35, 0.58, 0.32  # inches
+LEFT, RIGHT, GAP, HEAD, FOOT = 0.42, 0.2, 0.5, 0.58, 0.32  # inches
 LEAST, WIDEST = 1.4, 2.6  # inches: a panel's width
 DRAWN = ("prototypes", "samples")
 
