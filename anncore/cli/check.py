@@ -154,7 +154,8 @@ def _progress(components: Sequence[Registered]) -> Iterator[Callable[[Registered
         TextColumn("{task.fields[last]}", markup=False),
     )
     failing = 0
-    with Progress(*columns, console=printing.console(err=True), transient=True) as bars:
+    console = printing.console(err=True)
+    with Progress(*columns, console=console, transient=True) as bars, printing.told_above(console):
         first = printable(f"{components[0].kind} {components[0].name}") if components else ""
         task = bars.add_task("", total=len(components), failing="", last=first)
 

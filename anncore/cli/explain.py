@@ -95,6 +95,9 @@ def command(
         from anncore.report.explain.figure import step_figure
 
         write_picture(step_figure(content), picture)
+    if not as_json:
+        for written in filter(None, (empty, html, plot)):
+            say(f"Written: {written}", err=answers is not None)
     if answers is not None:
         return _checked(explanation, Path(answers), as_json)
     if as_json:

@@ -18,7 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from anncore.report.printable import printable_lines, spelt
+from anncore.contract.telling import TELLER
+from anncore.report.printable import printable, printable_lines, spelt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,6 +144,17 @@ def width(*, err: bool = False) -> int | None:
     if not (sys.stderr if err else sys.stdout).isatty():
         return None
     return shutil.get_terminal_size().columns
+
+
+@contextlib.contextmanager
+def told_above(bars: Console) -> Iterator[None]:
+    """While the body runs, print what the lower wings tell above the bars that move on a console."""
+    before = TELLER.say
+    TELLER.say = lambda text: bars.print(printable(text), markup=False, highlight=False)
+    try:
+        yield
+    finally:
+        TELLER.say = before
 
 
 def console(*, err: bool = False, **settings: Any) -> Console:

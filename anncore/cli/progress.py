@@ -32,7 +32,7 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.fields[left]}", markup=False),
         TextColumn("{task.fields[trouble]}", markup=False),
     )
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console) as bars, printing.told_above(console):
         yield _Bars(bars, console)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -22,6 +23,12 @@ def asset(name: str) -> str:
 def source_hash(text: str) -> str:
     """Return what admits a style or script in a content policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def kept_together(text: str) -> str:
+    """Return a sentence in which no line ends between a number and its per cent, or inside of "p = .01"."""
+    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"\bp ([=<]) ", "p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 def render_html(
@@ -44,6 +51,7 @@ def render_html(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style, script = asset("report.css"), asset("sort.js")
+    environment.filters["kept"] = kept_together
     policy = (
         f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; "
         f"script-src '{source_hash(script)}'; base-uri 'none'; form-action 'none'"

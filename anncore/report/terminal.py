@@ -12,6 +12,7 @@ from anncore.report.tiers import arms_table
 from anncore.report.words import score
 
 WIDEST = 100
+MOST_CELL = 34  # an interval from "74 % lower" to "43 times higher" is 29 long
 
 
 MOST_PROBLEMS = 12  # with scores on the terminal; more would push the answer out of sight
@@ -74,7 +75,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
     """Lay a table out in aligned columns; columns that do not fit are counted at the end."""
     header, *rows = [[printable(cell) for cell in row] for row in (header, *rows)]
     columns = list(zip(header, *rows, strict=True))
-    sizes = [min(28, max(len(cell) for cell in column)) for column in columns]
+    sizes = [min(MOST_CELL, max(len(cell) for cell in column)) for column in columns]
     kept = len(columns)
     while kept > 2 and sum(sizes[:kept]) + 2 * (kept - 1) > width:
         kept -= 1

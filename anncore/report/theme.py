@@ -14,6 +14,9 @@ from typing import Any
 
 LIGHT = ("#0072b2", "#d55e00", "#32a588", "#b4065f", "#9d80f7", "#493802", "#3506b7", "#2e0f50")
 DARK = ("#56b4e9", "#e69f00", "#1ee5a4", "#ff4d6a", "#b590b2", "#f0e442", "#8fa8ff", "#e6ccfa")
+# Of a data set's classes, whose regions and examples must not look like an arm's lines.
+CLASSES = ("#9c7a10", "#4a8797", "#63402f", "#b05c94", "#5f8a3a", "#5d63a0", "#77808a", "#c2607a")
+DARK_CLASSES = ("#d6bd5e", "#8fbccb", "#c7a593", "#e3a0cd", "#a6cf86", "#b3b6e6", "#bcc4cd", "#f0a9b8")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = (
     "-",
@@ -59,6 +62,7 @@ RAMP = _ramp("#eff6fd", ("#7fa9c8", "#3f7399"), "#0a4c7d")
 DARK_RAMP = _ramp("#1a2530", ("#38607f", "#6ea3c6"), "#bfe3ff")
 _EXCHANGE = {
     **dict(zip(LIGHT, DARK, strict=True)),
+    **dict(zip(CLASSES, DARK_CLASSES, strict=True)),
     **dict(TOKENS.values()),
     **dict(zip(RAMP, DARK_RAMP, strict=True)),
 }
@@ -109,8 +113,8 @@ class Theme:
         return TOKENS[name][0]
 
     def class_color(self, place: int) -> str:
-        """Return the colour of a data set's class, one of eight; not those of the first arms."""
-        return LIGHT[(place + 2) % len(LIGHT)]
+        """Return the colour of a data set's class, one of eight, which no arm has."""
+        return CLASSES[place % len(CLASSES)]
 
     def level(self, share: float) -> int:
         """Return the ramp's level for a share of its length in [0, 1]."""

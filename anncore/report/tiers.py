@@ -55,7 +55,7 @@ def tier_content(
         "circles": [list(circle) for circle in tiers.circles],
         "split": [list(pair) for pair in tiers.split],
         "without": dict(tiers.without),
-        "sentence": _sentence(tiers),
+        "sentence": _sentence(tiers, study.unit),
         "note": _note(tiers, study) if len(study.arms) > 1 else "",
     }
 
@@ -76,7 +76,7 @@ def _failed(study: Study, over_all: Sequence[Any], by_problem: Mapping[str, Sequ
     return failed
 
 
-def _sentence(tiers: Tiers) -> str:
+def _sentence(tiers: Tiers, unit: str = "data sets") -> str:
     """Say in a few words who is in which tier, without a full stop; "" of a single arm."""
     if len(tiers.order) + len(tiers.without) < 2:
         return ""
@@ -88,7 +88,10 @@ def _sentence(tiers: Tiers) -> str:
         if len(tiers.order) == 1:
             return f"No tiers: {tiers.order[0]} alone has all its trials"
         if tiers.equal:
-            return "No tiers: the arms are equal or equivalent"
+            over = (
+                f"over all {unit} " if tiers.basis == "data sets" else ""
+            )  # one by itself may tell them apart
+            return f"No tiers: {over}the arms are equal or equivalent"
         return "No tiers: nothing is told apart"
     if tiers.control is not None:
         parts = []

@@ -572,5 +572,5 @@ def test_problems_without_a_step_are_refused(problem: str, said: str, tmp_path: 
 @pytest.mark.parametrize("option", ["--html", "--answers-template"])
 def test_a_folder_that_is_not_there_is_made(tmp_path: Path, option: str) -> None:
     file = tmp_path / "new" / "step.out"
-    explain(SEED, option, str(file))
+    assert explain(SEED, option, str(file)).stdout == f"Written: {file}\n"
     assert file.stat().st_size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from anncore.cli.group import cli
-from anncore.cli.progress import _Bars
+from anncore.cli.progress import _Bars, progress
 from anncore.cli.status import _running
 from anncore.cli.sweep import too_short
 from anncore.contract.events import PhaseStarted, Progressed, TooShort
+from anncore.contract.telling import TELLER
 from anncore.running.pace import Meter
 
 
@@ -39,6 +42,23 @@ def test_a_bar_says_that_workers_start_until_a_step_is_made() -> None:
     assert bar.fields["left"] == "starting workers"
     show(Progressed("tune", 8.5, 48, 0.11, 3.0, 200.0))
     assert bar.fields["left"] == "3 min left"
+
+
+def test_what_is_told_while_bars_move_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar's line is erased first (ECMA-48, "erase in line"), and drawn again below."""
+    from rich.console import Console
+
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr("anncore.cli.printing.console", lambda **settings: console)
+    before = TELLER.say
+    with progress("A question?", visible=True) as show:
+        show(PhaseStarted("tune", 48, {"ok": 8}))
+        console.file.flush()
+        TELLER.say("annx: data set [iris] is being made ...")
+    assert TELLER.say is before
+    lines = re.split(r"\n|\x1b\[2K", screen.getvalue())
+    assert "annx: data set [iris] is being made ..." in [line.strip() for line in lines]
 
 
 def test_a_bar_of_a_phase_that_is_done_says_nothing() -> None:

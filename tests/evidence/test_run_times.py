@@ -192,6 +192,19 @@ def test_the_run_times_of_a_sweep_by_hand() -> None:
     )
 
 
+def test_an_arm_that_starts_lower_is_no_faster_before_the_first_evaluation() -> None:
+    """slow begins at 0.1, half of the way, where fast is at step 10, the first evaluation after the start."""
+    results = stepping(arms=("fast", "slow"))
+    slow = results.curves["key"].isin(results.trials.loc[results.trials["arm"] == "slow", "key"])
+    curves = results.curves.copy()
+    curves.loc[slow, "value"] = curves.loc[slow, "step"].map({0: 0.1, 10: 0.1, 20: 0.01, 30: 0.01, 40: 0.01})
+    results = replace(results, curves=curves)
+    times = run_times(results)
+    assert set(times["time"]) == {10.0, 20.0}
+    (claim,) = plain(build_report(results, {}))["run_times"]["comparisons"]["problems"]["near"]
+    assert claim["effect"] == 0
+
+
 def test_every_view_carries_the_run_times() -> None:
     content = plain(build_report(stepping(), {}))
     text = render_markdown(content)

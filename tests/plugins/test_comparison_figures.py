@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -212,6 +213,30 @@ def test_the_profile_counts_data_sets_within_a_ratio_and_scores_the_area() -> No
     assert [label.get_text() for label in raw.get_yticklabels()] == ["set 0", "set 1", "set 2"]
 
 
+@pytest.mark.parametrize(
+    ("slow", "said"),
+    [
+        # b takes twice as long on six data sets: worth 2/3 against 1 on each, so the interval is 1/3 to 1/3.
+        ((2.0,) * 6, "; the 95 % interval of its lead over the other arm leaves out 0)"),
+        # b is the faster on two of six: the differences are 1/3 three times, 2/3, and -1/3 twice; their mean
+        # 1/6, standard error 1/6, and Student's t with 5 degrees of freedom 2.57.
+        ((2.0, 2.0, 3.0, 0.5, 0.5, 2.0), "; the 95 % interval of its lead over the other arm holds 0)"),
+        ((2.0,) * 5, ")"),  # too few data sets
+    ],
+)
+def test_a_score_is_ahead_where_the_interval_over_data_sets_leaves_out_0(
+    slow: tuple[float, ...], said: str
+) -> None:
+    steps = {("a", f"set {i}"): 10 if ratio > 1 else 20 for i, ratio in enumerate(slow)}
+    steps |= {
+        ("b", place): ratio * steps["a", place] for (_, place), ratio in zip(tuple(steps), slow, strict=True)
+    }
+    title = drawn(racing(steps), "performance_profile").title
+    assert re.sub(r"^a has the best time-to-target score \([01]\.\d\d", "", title) == (
+        f"{said}; every arm reaches every target"
+    )
+
+
 def test_what_never_arrives_stands_in_a_lane_with_its_count() -> None:
     drawing = drawn(racing(RACE), "performance_profile")
     raw = drawing.figure.axes[1]
@@ -361,7 +386,11 @@ def test_an_arm_that_may_be_equal_to_all_others_beats_nobody(others: dict[str, i
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("learning_curves", "a ends with the lowest validation loss on set 0"),
+        (
+            "learning_curves",
+            "a ends with the lowest validation loss on set 0; surely ahead of b, the next arm "
+            "(95 % interval)",
+        ),
         ("paired_differences", "a beats b and c on set 0"),
     ],
 )
@@ -376,16 +405,16 @@ def test_an_only_data_set_is_called_by_its_name(name: str, title: str) -> None:
     assert drawn(results, name).title == title
 
 
-def test_three_wins_of_three_are_pale_and_ten_of_ten_are_not() -> None:
+def test_three_wins_of_three_have_no_colour_and_ten_of_ten_have() -> None:
     """Wilson's lower end: 3 / (3 + 1.96²) = 44 % is no claim; 10 / (10 + 1.96²) = 72 % is level 7 of 16."""
     from matplotlib.colors import to_hex
 
-    ramp = Theme().ramp
-    for seeds, level in ((3, 0), (10, 7)):
+    grey = Theme().token("zebra")
+    for seeds, color in ((3, grey), (10, Theme().ramp[7])):
         results = sweep(("a", "b"), 1, lambda p, arm, s: "ab".index(arm) + 1.0, seeds=range(100, 100 + seeds))
         drawing = drawn(results, "probability_of_improvement")
         ahead = [to_hex(box.get_facecolor()) for box in drawing.figure.axes[0].patches]
-        assert ahead == [ramp[level], Theme().token("zebra")]
+        assert ahead == [color, grey]
         assert "100 %" in texts(drawing)
 
 
@@ -515,7 +544,10 @@ def test_arms_that_lead_with_one_and_with_all_are_named_once_in_any_order() -> N
     lucky, steady = [1.0, 9, 9], [2.0, 2, 2]
     results = tried({("a", "p0"): steady, ("b", "p0"): lucky, ("a", "p1"): lucky, ("b", "p1"): steady})
     title = drawn(results, "budget_curves").title
-    assert title == "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3"
+    assert title == (
+        "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3; the best arm's "
+        "band leaves out every other arm on none"
+    )
 
 
 @pytest.mark.parametrize(
@@ -529,7 +561,28 @@ def test_arms_that_do_best_equally_often_are_all_named(better: str, title: str) 
     results = tried(
         {(arm, f"p{i}"): [1.0 + (arm != best)] * 3 for i, best in enumerate(better) for arm in ("a", "b")}
     )
-    assert drawn(results, "budget_curves").title == title
+    assert drawn(results, "budget_curves").title.partition(";")[0] == title
+
+
+@pytest.mark.parametrize(
+    ("apart", "where"), [((True, True), "all"), ((True, False), "1"), ((False, False), "none")]
+)
+def test_the_title_says_where_the_best_arms_band_leaves_out_the_others(
+    apart: tuple[bool, bool], where: str
+) -> None:
+    """a scores 1 to 1.11 in twelve steps, b 4 more or 0.005 more.
+
+    DKW's band moves the distribution down by √(ln(2 / 0.05) / 24) = 0.39. The best of 12 is at most x in half
+    of all draws where 1 - (1 - F(x))¹² >= 1/2, so where F(x) >= 0.056; moved down, that is 0.45, which the
+    sixth of a's twelve scores is the first to reach: the band ends at 1.05, below 5 and above 1.005.
+    """
+    scores = {
+        (arm, f"p{i}"): [1.0 + j / 100 + (4.0 if far else 0.005) * (arm == "b") for j in range(12)]
+        for i, far in enumerate(apart)
+        for arm in ("a", "b")
+    }
+    title = drawn(tried(scores), "budget_curves").title
+    assert title.endswith(f"; the best arm's band leaves out every other arm on {where}")
 
 
 def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
@@ -546,7 +599,10 @@ def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
     assert [mark.get_markerfacecolor() == "#ffffff" for mark in marks] == [False, True]
     assert all(mark.get_xdata()[0] > 5 for mark in marks)
     assert "it leaves out none" in drawing.subtitle
-    assert drawing.title == "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2)"
+    assert drawing.title == (
+        "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2); the best arm's band "
+        "leaves out every other arm on none"
+    )
 
 
 def test_two_configurations_make_no_curve() -> None:

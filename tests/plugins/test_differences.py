@@ -54,6 +54,13 @@ def test_losses_are_compared_by_ratios_read_in_per_cent() -> None:
     assert "b: 50 % higher (50 to 50 % higher)" in made.alt
 
 
+def test_where_success_decides_the_tiers_the_subtitle_says_what_the_marks_are_of() -> None:
+    success = {"success": {"metric": "test_loss", "at_most": 0.7}}
+    made = shown(arms=("a", "b"), score=scored(a=0.5, b=0.9), report=success)
+    assert made.title == "By success rate, tier 1: a; tier 2: b"
+    assert made.subtitle.endswith("The marks are of test loss, the tiers of the success rate.")
+
+
 def test_the_control_is_the_reference_and_the_zone_is_the_least_that_matters() -> None:
     made = shown(arms=("a", "b"), score=scored(a=0.5, b=0.55), report={"control": "b", "rope": 0.02})
     (ax,) = made.figure.axes

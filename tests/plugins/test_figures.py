@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 from lazy_report import LazyReport
 from matplotlib.colors import to_hex
 from results_factory import make_results
+from scipy import stats
 from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput
@@ -106,7 +109,40 @@ def test_learning_curves_show_each_arm_with_its_last_interval(plain: dict[str, D
         line.get_ydata() for line in ax.lines if len(line.get_xdata()) == 2 and line.get_xdata()[0] > 100
     ]
     assert all(low < mark.get_ydata()[0] < high for mark, (low, high) in zip(marks, spreads, strict=True))
-    assert plain["learning_curves"].title == "adam ends with the lowest validation loss on 3 of 3 data sets"
+    assert plain["learning_curves"].title == (
+        "adam ends with the lowest validation loss on 3 of 3 data sets; on each of these surely ahead of the "
+        "next arm (95 % intervals)"
+    )
+
+
+@pytest.mark.parametrize("problems", [("xor",), ("xor", "iris")])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_lead_at_the_end_is_sure_where_the_paired_interval_leaves_out_0(
+    log: bool, problems: tuple[str, ...]
+) -> None:
+    """The interval is that of SciPy 1.17's paired t-test, of logarithms where all values are positive."""
+    results = make_results(arms=("a", "b"), problems=problems, tune_seeds=(), rates=(0.1,))
+    trials = results.trials.set_index("key")
+    arms, seeds = (trials.loc[results.curves["key"], name].to_numpy() for name in ("arm", "seed"))
+    ends = results.curves["step"] == results.curves["step"].max()
+    first = ends & (results.curves["metric"] == "valid_loss")
+    for name, value in (("problem", "xor"), ("phase", "report")):
+        first &= trials.loc[results.curves["key"], name].to_numpy() == value
+    said = []
+    for spread in (0.5, 3.0):  # of the differences, whose mean is 1
+        behind = np.where(arms == "b", 1 + spread * np.where(seeds % 2, 1.0, -1.0), 0.0)
+        level = np.where(ends, 0.3 * (seeds % 3) + behind, 9.0)
+        curves = results.curves.assign(value=np.exp(level) if log else level - 20)
+        title = draw(replace(results, curves=curves), "learning_curves")["learning_curves"].title
+        test = stats.ttest_rel(*(level[(arms == arm) & first] for arm in "ba"))
+        assert (test.confidence_interval(0.95).low > 0) == (spread < 1)
+        said.append(title.partition("; ")[2])
+    if len(problems) == 1:
+        assert said == [f"{no}surely ahead of b, the next arm (95 % interval)" for no in ("", "not ")]
+    else:
+        assert said == [
+            f"on {n} of these surely ahead of the next arm (95 % intervals)" for n in ("each", "none")
+        ]
 
 
 def test_diverged_seeds_end_in_a_cross_and_dash_the_mean() -> None:
@@ -144,6 +180,44 @@ def test_heat_map_holds_ranks_and_gaps_by_column(plain: dict[str, Drawing]) -> N
     shown = texts(plain["heat_map"])
     assert [shown.count(rank) for rank in ("1", "2", "3")] == [3, 3, 3]
     assert "1.0" in " ".join(shown)
+
+
+def fills(drawn: Drawing) -> dict[str, tuple[float, float]]:
+    """Return by colour a place of those cells of a heat map that are not coloured by their gap."""
+    return {to_hex(patch.get_facecolor()): patch.get_xy() for patch in drawn.figure.axes[0].patches}
+
+
+@pytest.mark.parametrize("spread", [0.5, 3.0])
+def test_a_cell_is_grey_where_the_paired_interval_from_the_best_holds_0(spread: float) -> None:
+    """b is 10 % worse than a on average, and by turns far more and less; checked by SciPy 1.17's t-test."""
+
+    def score(problem: str, arm: str, seed: int) -> float:
+        behind = 0.1 * (1 + spread * (1 if seed % 2 else -1)) * (arm == "b")
+        return math.exp(0.2 * (seed % 3) + behind)
+
+    results = make_results(arms=("a", "b"), problems=("xor", "iris"), score=score)
+    drawn, theme = draw(results, "heat_map")["heat_map"], Theme()
+    a, b = ([math.log(score("xor", arm, seed)) for seed in range(100, 110)] for arm in "ab")
+    grey = stats.ttest_rel(b, a).confidence_interval(0.95).low <= 0
+    assert grey == (spread > 1)
+    assert fills(drawn) == ({theme.token("grid"): (1, 1)} if grey else {})
+    assert ("Grey: the 95 % t-interval" in drawn.subtitle) == grey
+
+
+def test_arms_that_share_a_rank_as_they_lost_a_seed_have_one_colour() -> None:
+    """Both b and c lost a seed, so both rank behind a, though the mean of b's others is the best of all."""
+    results = make_results(
+        arms=("a", "b", "c"),
+        problems=("xor", "iris"),
+        score=lambda p, arm, s: {"a": 0.5, "b": 0.1, "c": 2.0}[arm] * (1 + s % 7 / 100),
+        status=lambda p, arm, s: "diverged" if p == "iris" and arm != "a" and s == 100 else "ok",
+    )
+    drawn, lost = draw(results, "heat_map")["heat_map"], Theme().token("alarm_fill")
+    red = [patch.get_xy() for patch in drawn.figure.axes[0].patches if to_hex(patch.get_facecolor()) == lost]
+    assert len(red) == 2
+    assert {x for x, _ in red} == {1.0}  # iris
+    assert "2.5" in texts(drawn)
+    assert "Red, ×n: n seeds did not finish" in drawn.subtitle
 
 
 def test_a_cell_fails_where_half_of_its_seeds_diverged() -> None:
@@ -382,7 +456,7 @@ def test_arms_that_end_best_equally_often_are_all_named() -> None:
 
     results = few(arms=("sgd", "adam"), problems=("xor", "iris"), score=score)
     title = draw(results, "learning_curves")["learning_curves"].title
-    assert title == "sgd and adam end with the lowest validation loss on 1 of 2 data sets each"
+    assert title.startswith("sgd and adam end with the lowest validation loss on 1 of 2 data sets each; ")
 
 
 def test_a_table_without_failures_does_not_explain_them(plain: dict[str, Drawing]) -> None:
@@ -460,7 +534,11 @@ def flattened(results: Any, gap: float = 0.0) -> Any:
     ("gap", "title"),
     [
         (1e-3, "All arms end with the same validation loss, to 0.5 %, on every data set"),
-        (0.1, "sgd ends with the lowest validation loss on 3 of 3 data sets"),
+        (
+            0.1,
+            "sgd ends with the lowest validation loss on 3 of 3 data sets; on each of these surely ahead of "
+            "the next arm (95 % intervals)",
+        ),
     ],
 )
 def test_arms_that_end_alike_do_not_win(gap: float, title: str) -> None:
@@ -509,7 +587,12 @@ def tuned(arm: str, problem: str, width: float, best: float = 0.1) -> dict[str, 
 @pytest.mark.parametrize(
     ("sgd", "adam", "title"),
     [
-        ((1.8, 1.5, 1.2), (1.7, 1.4, 1.1), "sgd tolerates the widest range of lr (median 1.5 decades)"),
+        (
+            (1.8, 1.5, 1.2),
+            (1.7, 1.4, 1.3),
+            "sgd tolerates the widest range of lr (median 1.5 decades, wider than adam's on 2 of 3 data "
+            "sets)",
+        ),
         # A larger median alone: adam tolerates more on two of three.
         (
             (1.8, 1.5, 1.0),
@@ -537,6 +620,18 @@ def test_a_range_is_called_the_widest_where_it_is(
     report = {"select": {"goal": "min"}, "problem_unit": "data sets"}
     figure = REGISTRY.get("figure", "lr_sensitivity").cls()
     assert figure._title(rows, ["sgd", "adam"], "optimizer.lr", report) == title
+
+
+def test_the_widest_range_of_three_is_compared_with_the_nearest_other() -> None:
+    """sgd is wider than adam on sets 0 and 1, and than lion on all three."""
+    widths = {"sgd": (1.8, 1.5, 1.2), "adam": (1.7, 1.4, 1.3), "lion": (0.5, 0.5, 0.5)}
+    rows = [tuned(arm, f"set {i}", w, 0.1) for arm, own in widths.items() for i, w in enumerate(own)]
+    report = {"select": {"goal": "min"}, "problem_unit": "data sets"}
+    title = REGISTRY.get("figure", "lr_sensitivity").cls()._title(rows, list(widths), "optimizer.lr", report)
+    assert title == (
+        "sgd tolerates the widest range of lr (median 1.5 decades, wider than each other arm's on 2 or more "
+        "of 3 data sets)"
+    )
 
 
 def test_a_panel_without_a_lost_value_has_no_lane() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from shipped import REGISTRY
 
@@ -63,6 +65,25 @@ def test_a_cross_marks_the_best_cell_of_two_knobs(width: float | None) -> None:
     assert (float(cross.get_xdata()[0]), float(cross.get_ydata()[0])) == (best[0] + 0.5, best[1] + 0.5)
     assert len(ax.patches) == costs.size
     assert ax.get_xlabel() == row["map"]["names"][0].rpartition(".")[2]
+
+
+@pytest.mark.parametrize("width", [None, PHONE])
+def test_names_of_values_drawn_at_random_do_not_lie_on_one_another(width: float | None) -> None:
+    """Twelve rates of eight digits each, as a random search draws them: two digits tell them apart."""
+    rates = [0.0013587654 * 1.66**i for i in range(12)]
+    _, report = drawn(TwoKnobs)
+    row = report["importance"]["rows"][0]
+    costs = [[float(i + j) for j in range(3)] for i in range(12)]
+    knobs = {**row["map"], "a": rates, "b": [0.9, 0.99, 0.999], "costs": costs}
+    drawing, _ = drawn(TwoKnobs, width, rows=[{**row, "map": knobs}])
+    (ax,) = panels(drawing).values()
+    renderer = FigureCanvasAgg(drawing.figure).get_renderer()
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    boxes = [label.get_window_extent(renderer) for label in ax.get_xticklabels()]
+    assert names[0] == "0.0014"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.9", "0.99", "0.999"]
+    assert len(names) >= 3
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
 
 
 def test_without_two_knobs_both_say_so() -> None:

@@ -143,8 +143,8 @@ def test_a_share_is_coloured_by_layer_and_step_and_its_last_value_written() -> N
 def test_definitions_are_printed_as_the_metric_says_them() -> None:
     drawing = draw(watching(dead_units=dying, saturated_units=dying))["layer_health"]
     assert (
-        "Dead units: Share of dead hidden units: their activation is 0 on every example of the sample. "
-        "Saturated units: Share of saturated hidden units: |f'(z)| < 0.01 on at least 95 % of the examples "
+        "Share of dead hidden units: their activation is 0 on every example of the sample. "
+        "Share of saturated hidden units: |f'(z)| < 0.01 on at least 95 % of the examples "
         "of the sample. Colour, and number at the last step: median over 6 seeds."
     ) in drawing.subtitle
     assert drawing.title == (
@@ -203,6 +203,7 @@ def test_a_ratio_is_counted_on_the_data_sets_where_it_is_as_far() -> None:
     drawing = draw(watching(gradient_norm=only_on_xor, **options))["layer_scales"]
     # 1/10000 on xor; 100 on sine and 0.63 on iris are nothing of the sort.
     assert drawing.title.endswith("on xor, 1/10000 of it at the end; 1/10 or less on 1 of 3 data sets")
+    assert "1/10000" in [text for ax in drawing.figure.axes for text in texts(ax)]  # not cut short
 
 
 def test_layers_of_a_size_are_no_finding() -> None:
@@ -227,7 +228,7 @@ def test_a_strangers_metric_is_drawn_as_its_bounds_and_goal_say() -> None:
         "relu: 25 % alive units in layer 3 on xor; relu: angle 135 in layer 3 on sine at the end of training"
     )
     assert (
-        "Alive units: Share of the units that are alive. More of it is better. Angle: Angle to the step"
+        "Share of the units that are alive. More of it is better. Angle to the step before, in degrees."
         in (drawing.subtitle)
     )
     assert {"100 %", "50 %", "0 %", "0", "90", "180"} <= set(texts(drawing.figure))

@@ -202,3 +202,10 @@ def test_names_of_y_axes_above_each_other_do_not_meet(text: str, other: str) -> 
     sheet.canvas.draw()
     above, below = (ax.yaxis.label.get_window_extent() for ax in axes)
     assert above.y0 >= below.y1
+
+
+def test_two_lines_of_a_name_part_after_an_underscore_where_both_fit() -> None:
+    width = text_width("useless_featur", 8)
+    assert two_lines("useless_features", width, 8) == "useless_\nfeatures"
+    assert two_lines("useless", width, 8) == "useless"
+    assert "\n" in two_lines("uselessfeatures", text_width("uselessfeatur", 8), 8)  # has no such place

@@ -409,7 +409,7 @@ def test_a_step_is_drawn_forward_and_backward_with_its_numbers(tmp_path: Path) -
     assert len(forward.lines) == len(backward.lines) == 6  # connections
     file = tmp_path / "step.svg"
     shown = CliRunner().invoke(cli, ["explain", str(course), "--plot", str(file)])
-    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert (shown.exit_code, shown.stdout) == (0, f"Written: {file}\n")
     assert b"<svg" in file.read_bytes()
 
 

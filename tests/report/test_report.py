@@ -196,6 +196,19 @@ def test_arms_of_which_every_trial_diverged_are_not_equal(problems: tuple[str, .
     }
 
 
+@pytest.mark.parametrize(("problems", "over"), [(1, ""), (10, "over all data sets ")])
+def test_equivalent_arms_are_so_over_all_data_sets_where_there_are_several(problems: int, over: str) -> None:
+    """0.1 % apart, one way on half of ten data sets, the other way on the rest; 1 % is worth having."""
+
+    def score(problem: str, arm: str, seed: int) -> float:
+        ahead = problem < "set 5"
+        return (1.001 if (arm == "a") == ahead else 1.0) * (0.5 + seed % 7 / 20)
+
+    names = tuple(f"set {i}" for i in range(problems))
+    report = build_report(make_results(arms=("a", "b"), problems=names, score=score), {})
+    assert report["tiers"]["sentence"] == f"No tiers: {over}the arms are equal or equivalent"
+
+
 def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
     easy, hard = "moons noise=0.1", "moons noise=0.3"
 

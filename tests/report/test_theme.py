@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from anncore.report.theme import (
+    CLASSES,
     DARK,
+    DARK_CLASSES,
     DARK_RAMP,
     LEVELS,
     LIGHT,
@@ -31,9 +34,36 @@ def test_contrast_as_wcag_defines_it() -> None:
     assert round(contrast("#777777", "#ffffff"), 2) == 4.48  # WebAIM's contrast checker
 
 
-def test_every_arm_stands_out_from_its_paper() -> None:
-    for colors, paper in ((LIGHT, TOKENS["paper"][0]), (DARK, TOKENS["paper"][1])):
+def test_every_arm_and_class_stands_out_from_its_paper() -> None:
+    for colors, paper in (
+        ((*LIGHT, *CLASSES), TOKENS["paper"][0]),
+        ((*DARK, *DARK_CLASSES), TOKENS["paper"][1]),
+    ):
         assert min(contrast(color, paper) for color in colors) >= 3
+
+
+def lab(color: str) -> list[float]:
+    """Return a colour's place in CIELAB under D65 (CIE 15:2004; the matrix of IEC 61966-2-1)."""
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    rows = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+    parts = [(x * r + y * g + z * b) / (x + y + z) for x, y, z in rows]
+    x, y, z = (t ** (1 / 3) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in parts)
+    return [116 * y - 16, 500 * (x - y), 200 * (y - z)]
+
+
+def test_cielab_as_the_standard_has_it() -> None:
+    assert [round(value, 1) for value in lab("#ff0000")] == [53.2, 80.1, 67.2]  # Lindbloom's calculator
+
+
+def test_no_class_has_the_colour_of_an_arm() -> None:
+    """The two things that a figure tells by colour: an arm, and what a network predicts. 2.3 is just seen."""
+    for arms, classes in ((LIGHT, CLASSES), (DARK, DARK_CLASSES)):
+        nearest = min(math.dist(lab(arm), lab(one)) for arm in arms for one in classes)
+        assert nearest > 12
+        assert math.dist(lab(classes[0]), lab(classes[1])) > 40
+    theme = Theme.of([f"arm{i}" for i in range(8)])
+    assert not {theme.class_color(k) for k in range(20)} & {style.color for style in theme.styles.values()}
 
 
 def test_text_is_legible_on_its_ground() -> None:
@@ -53,7 +83,7 @@ def test_cell_text_is_legible_on_every_level_light_and_dark() -> None:
 
 
 def test_exchanging_colours_is_unambiguous() -> None:
-    used = [*LIGHT, *(light for light, _ in TOKENS.values()), *RAMP]
+    used = [*LIGHT, *CLASSES, *(light for light, _ in TOKENS.values()), *RAMP]
     assert len(set(used)) == len(used)
     assert darken('fill="#0072B2" stroke="#123456"') == 'fill="#56b4e9" stroke="#123456"'
 

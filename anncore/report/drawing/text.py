@@ -90,23 +90,29 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
     return cut(kept) if kept > 1 else "…"
 
 
-def name_lines(name: str, width: float, size: float, most: int) -> list[str] | None:
+def name_lines(name: str, width: float, size: float, most: int, weight: str = "normal") -> list[str] | None:
     """Break a name after spaces, underscores, hyphens and slashes into at most `most` lines of this width.
 
     None where it does not fit.
     """
     lines = [""]
     for piece in re.split(r"(?<=[ _/-])(?=[^ _/-])", name.strip()):
-        if lines[-1] and text_width((lines[-1] + piece).rstrip(), size) > width:
+        if lines[-1] and text_width((lines[-1] + piece).rstrip(), size, weight) > width:
             lines[-1] = lines[-1].rstrip()
             lines.append("")
         lines[-1] += piece
-    fits = len(lines) <= most and all(text_width(line, size) <= width for line in lines)
+    fits = len(lines) <= most and all(text_width(line, size, weight) <= width for line in lines)
     return lines if fits else None
 
 
 def two_lines(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Return text on one line, or on two where it is wider than `width` inches; the second may be cut."""
+    """Return text on one line, or on two where it is wider than `width` inches; the second may be cut.
+
+    It ends its first line after a space, an underscore, a hyphen or a slash where both lines then fit.
+    """
+    parts = name_lines(text, width, size, 2, weight)
+    if parts is not None:
+        return "\n".join(parts)
     first, *rest = wrap(text, width, size, weight)
     return "\n".join([first, shorten(" ".join(rest), width, size, weight)] if rest else [first])
 

@@ -157,7 +157,7 @@ class BudgetCurves(Figure):
         }
         for x, (arm, value) in zip(drawing.side_strip(ax, len(ends), theme), ends.items(), strict=True):
             style = theme[arm]
-            clear = leader is None or curves[arm] is leader or not leader.low[-1] <= value <= leader.high[-1]
+            clear = leader is None or curves[arm] is leader or leader.leaves_out(curves[arm])
             ax.plot(
                 [x],
                 [max(value, low)],
@@ -213,14 +213,26 @@ class BudgetCurves(Figure):
         (first, n), (last, m) = leads
         of, apiece = f"{len(problems)} {units}", "" if len(last) == 1 else " each"
         end = f"{joined(last, 3)} {'does' if len(last) == 1 else 'do'} best"
+        sure = self._sure(curves, full)
         if not first:
-            return f"With {full} configurations {end} on {m} of {of}{apiece}; with one no arm has a score"
+            said = f"With {full} configurations {end} on {m} of {of}{apiece}; with one no arm has a score"
+            return said + sure
         begin, early = "does" if len(first) == 1 else "do", "" if len(first) == 1 else " each"
         if set(first) == set(last):
             said = f"{joined(first, 3)} {begin} best on {n} of {of}{early} with one configuration"
-            return f"{said}, and on {m} with {full}"
+            return f"{said}, and on {m} with {full}{sure}"
         said = f"With one configuration {joined(first, 3)} {begin} best (on {n} of {of}{early})"
-        return f"{said}, with {full} {joined(last, 3)} (on {m}{apiece})"
+        return f"{said}, with {full} {joined(last, 3)} (on {m}{apiece}){sure}"
+
+    def _sure(self, curves: Mapping[str, Mapping[str, _Curve]], full: int) -> str:
+        """Say on how many data sets the best arm's band leaves out all others with all configurations."""
+        leads = [(own, lead) for own in curves.values() if (lead := _leader(own, full)) is not None]
+        clear = sum(
+            len(own) > 1 and all(own[lead].leaves_out(curve) for arm, curve in own.items() if arm != lead)
+            for own, lead in leads
+        )
+        where = {0: "none", len(curves): "all"}.get(clear, str(clear))
+        return f"; the best arm's band leaves out every other arm on {where}"
 
     def _leads(self, curves: Mapping[str, _Curve], full: int) -> str:
         """Say from which k on each arm leads on one data set, and whether the bands part at the end."""
@@ -275,9 +287,10 @@ class BudgetCurves(Figure):
         clear = 0
         for own in curves.values():
             leader = own.get(_leader(own, max(len(curve.k) for curve in own.values())) or "")
-            lasts = [curve.center[-1] for curve in own.values() if curve is not leader]
             clear += leader is not None and any(
-                math.isfinite(value) and not leader.low[-1] <= value <= leader.high[-1] for value in lasts
+                leader.leaves_out(curve)
+                for curve in own.values()
+                if curve is not leader and math.isfinite(curve.center[-1])
             )
         return said + (
             f"; the band leaves out an arm in {clear} of {len(curves)} panels."
@@ -349,6 +362,10 @@ class _Curve:
 
     def apart(self, other: _Curve) -> bool:
         return bool(self.high[-1] < other.low[-1] or other.high[-1] < self.low[-1])
+
+    def leaves_out(self, other: _Curve) -> bool:
+        """Say whether this arm's band leaves out the other's score with all configurations."""
+        return not self.low[-1] <= other.center[-1] <= self.high[-1]
 
     @property
     def settles(self) -> int:

@@ -149,7 +149,7 @@ class DecisionBoundaries(Figure):
             low = _share(others[least]).removesuffix(" %")
             span = span if _share(others[least]) == share else f"{low} to {span}"
             return f"{problem}: every arm's seeds disagree about equally much, on {span}"
-        title = f"On {problem} {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
+        title = f"On {problem} {arm}'s seeds disagree most: on {share} of the plane"
         return title if _share(others[least]) == share else f"{title} ({least}'s on {_share(others[least])})"
 
     def _subtitle(self, cells: Mapping[tuple[str, str], _Cell]) -> str:

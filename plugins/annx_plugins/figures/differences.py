@@ -256,6 +256,9 @@ def _subtitle(report: Mapping[str, Any], panels: Sequence[_Panel]) -> str:
         parts.append("Triangle: beyond the axis.")
     if any(_cut(panel) for panel in panels):
         parts.append("A bar that reaches the axis' end goes on beyond it.")
+    if report["success"] is not None:  # which decides the tiers
+        labels = joined(list(dict.fromkeys(panel.label for panel in panels)))
+        parts.append(f"The marks are of {labels}, the tiers of the success rate.")
     text = " ".join(parts)
     return text + drawing.mark_words([row.lost for row in rows], "k of n seeds have no score.")
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from anncore import (
     Drawing,
     Figure,
@@ -16,11 +18,13 @@ from anncore import (
     drawing,
     hookimpl,
     joined,
+    mean_band,
     number,
     singular,
 )
 
 RANKS = 1.25  # inches right of the cells, for the mean ranks
+GREY, LOST = "grid", "alarm_fill"  # colours of cells that are not coloured by their gap
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,10 @@ class HeatMap(Figure):
 
     Each column has its own colour scale, from its best arm to its worst finite one, so that an easy data
     set shows its order as clearly as a hard one; where all gaps are below one per cent (a tenth of a point)
-    the column stays pale. A cell is failed where half of its seeds or more did not finish; the value of one
-    that lost fewer, the mean of the others, stands in brackets and sets no end of the scale.
+    the column stays pale. Grey are cells whose gap may be chance: the 95 % t-interval of the paired
+    difference from the column's best holds 0. A cell is failed where half of its seeds or more did not
+    finish; the value of one that lost fewer, the mean of the others, stands in brackets, sets no end of the
+    scale and is not coloured by it, as the arm ranks behind all that lost none.
     """
 
     name: ClassVar[str] = "heat_map"
@@ -48,10 +54,11 @@ class HeatMap(Figure):
         if drawing.nothing_ran(report):
             return "No report trial has run."
         problems, waiting = drawing.begun_problems(report)
-        columns = [_Column(report, problem, arms) for problem in problems]
+        scores = _scores(data)
+        columns = [_Column(report, problem, arms, scores.get(problem, {})) for problem in problems]
         # On a phone the arms stand side by side, as there is room for few columns.
         grid = _Grid.of(columns, arms, data.width)
-        title, subtitle = self._title(columns, report), self._subtitle(report, grid) + waiting
+        title, subtitle = self._title(columns, report), self._subtitle(report, grid, columns) + waiting
         sheet = drawing.new_sheet(grid.sheet_width, grid.body, title, subtitle, theme)
         ax = drawing.place(sheet, grid.left, grid.bottom, *grid.size)
         self._cells(ax, columns, arms, theme, grid)
@@ -81,15 +88,15 @@ class HeatMap(Figure):
         return Drawing(sheet, self.name, title, words, subtitle)
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, grid: _Grid) -> None:
-        import numpy as np
         import seaborn as sns
         from matplotlib.colors import ListedColormap
+        from matplotlib.patches import Rectangle
 
         levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
-        failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
+        plain = np.array([[c.filled(arm) != "" for c in columns] for arm in arms])
         sns.heatmap(
             levels.T if grid.turned else levels,
-            mask=failed.T if grid.turned else failed,
+            mask=plain.T if grid.turned else plain,
             ax=ax,
             cmap=ListedColormap(list(theme.ramp)),
             vmin=-0.5,
@@ -102,10 +109,19 @@ class HeatMap(Figure):
         for i, arm in enumerate(arms):
             for j, column in enumerate(columns):
                 at = (i, j) if grid.turned else (j, i)
+                fill = column.filled(arm)
                 if column.failed(arm):
                     self._lost(ax, *at, drawing.lost_words(column.rows[arm]), theme, grid)
-                else:
-                    self._cell(ax, at, column, arm, theme.text_on(int(levels[i, j])), grid)
+                    continue
+                if fill:
+                    box = {
+                        "facecolor": theme.token(fill),
+                        "edgecolor": theme.token("paper"),
+                        "linewidth": 1.5,
+                    }
+                    ax.add_patch(Rectangle(at, 1, 1, **box))
+                ink = theme.token("ink") if fill else theme.text_on(int(levels[i, j]))
+                self._cell(ax, at, column, arm, ink, grid)
 
     def _cell(self, ax: Any, at: tuple[int, int], column: _Column, arm: str, ink: str, grid: _Grid) -> None:
         """Write score, rank and lost seeds into a cell; the rank alone where scores do not fit."""
@@ -216,7 +232,7 @@ class HeatMap(Figure):
         title += f"; failures on {', '.join(broken[:3])}" if broken else ""
         return title + (f"; trials are still to run on {joined(waiting, 4)}" if waiting else "")
 
-    def _subtitle(self, report: Any, grid: _Grid) -> str:
+    def _subtitle(self, report: Any, grid: _Grid, columns: Sequence[_Column]) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})
         scales = {measure["scale"] for measure in report["measures"].values()}
         mean = "geometric mean" if scales == {"log"} else "mean"
@@ -228,20 +244,26 @@ class HeatMap(Figure):
             (problem, row) for problem, board in report["leaderboard"]["problems"].items() for row in board
         ]
         waits, lost = " ?n: n seeds have not run." if "?" in marks else "", "×" in marks
+        fills = {column.filled(arm) for column in columns for arm in column.rows}
+        grey = ""
+        if GREY in fills:
+            level = f"{100 * report['level']:g} %"
+            grey = f" Grey: the {level} t-interval of the paired difference from it holds 0."
         if grid.ranks_only:
             return (
                 f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}; report.md's tables have the "
-                f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale. ×n: n "
-                f"seeds did not finish; hatched: half or more did not.{waits}"
+                f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale.{grey}"
+                + (" Red, ×n: n seeds did not finish; hatched: half or more did not." if lost else "")
+                + waits
             )
         unit = " (%)" if scales == {"unit"} else ""
         said = (
             f"Cell: {mean} {' or '.join(labels)}{unit} over {seeds}. Colour: gap to the best arm of the "
-            f"{line}, each {line} on its own scale. Small number: rank in the {line}."
+            f"{line}, each {line} on its own scale.{grey} Small number: rank in the {line}."
         )
         if lost:
             said += (
-                " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks "
+                " Red, ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks "
                 "behind those that lost none."
             )
         if any(_floored(row, report["measures"][problem]) for problem, row in rows):
@@ -326,11 +348,25 @@ def _floor_words(report: Any) -> str:
     return " Floor: exactly 0."
 
 
+def _scores(data: FigureInput) -> dict[str, dict[str, dict[int, float]]]:
+    """Return the scores of the report trials that finished, by problem, arm and seed."""
+    trials = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
+    scores: dict[str, dict[str, dict[int, float]]] = {}
+    for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
+        column = data.report["measures"][problem]["column"]
+        own = dict(zip(rows["seed"], rows[column].astype(float), strict=True))
+        scores.setdefault(str(problem), {})[str(arm)] = own
+    return scores
+
+
 class _Column:
     """One data set's scores, as gaps to its best."""
 
-    def __init__(self, report: Any, problem: str, arms: list[str]) -> None:
+    def __init__(
+        self, report: Any, problem: str, arms: list[str], scores: Mapping[str, Mapping[int, float]]
+    ) -> None:
         self.problem = problem
+        self.scores, self.level = scores, report["level"]
         self.measure = report["measures"][problem]
         self.rows = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
         self.costs = {arm: self._cost(self.rows[arm]) for arm in arms if not self.failed(arm)}
@@ -342,6 +378,23 @@ class _Column:
 
     def failed(self, arm: str) -> bool:
         return drawing.half_lost(self.rows[arm])
+
+    def filled(self, arm: str) -> str:
+        """Return the name of the colour of a cell that is not coloured by its gap, "" of all others."""
+        if self.failed(arm) or not self.whole(arm):
+            return LOST
+        return GREY if self.share(arm) > 0 and self.chance(arm) else ""
+
+    def chance(self, arm: str) -> bool:
+        """Say whether the interval of the paired difference from the column's best arm holds 0."""
+        best = next((name for name, cost in self.costs.items() if cost == self.best), None)
+        own, its = self.scores.get(arm, {}), self.scores.get(best or "", {})
+        pairs = np.array([(own[seed], its[seed]) for seed in own.keys() & its.keys()]).reshape(-1, 2)
+        pairs = np.maximum(pairs, self.measure["floor"])  # below it differences are rounding
+        log = self.measure["scale"] == "log" and bool((pairs > 0).all())
+        gaps = np.diff(np.log(pairs) if log else pairs, axis=1)
+        _, low, high = mean_band(gaps, "linear", self.level)
+        return bool(low[0] <= 0 <= high[0])
 
     def whole(self, arm: str) -> bool:
         return bool(self.rows[arm]["ok"] == self.rows[arm]["n"])

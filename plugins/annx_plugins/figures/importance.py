@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Drawing, Figure, FigureInput, drawing, hookimpl
+from anncore import Drawing, Figure, FigureInput, drawing, hookimpl, singular
 
 ROW = 0.24  # inches
 MOST_ARMS = 12
@@ -40,12 +40,14 @@ class HyperparameterImportance(Figure):
         title = report["importance"]["sentences"][0].rstrip(".")
         parts = {arm: _bars(rows[arm]) for arm in arms}
         single = all(len(own) == 1 for own in rows.values())
+        one = singular(report["problem_unit"])
+        what, dots, where = "mean share", f"Dot: one {one}", f" on one {one} or more"
+        if single:
+            what, dots, where = "share", "Line: 95 % interval", ""
         subtitle = (
-            "Bar: share of the variance of tuning scores that a hyperparameter explains by itself, or a pair "
-            "beyond that. "
+            f"Bar: {what} of the variance of tuning scores that a hyperparameter explains by itself, or a "
+            f"pair beyond that. {dots}. Filled: surely the one that matters most{where}."
         )
-        subtitle += "Line: 95 % interval. " if single else "Bar: mean; dot: one problem. "
-        subtitle += "Filled: surely the one that matters most."
         if len(rows) > len(arms):
             subtitle += f" The first {len(arms)} of {len(rows)} arms."
         names = [" x ".join(_short(name) for name in bar.names) for own in parts.values() for bar in own]

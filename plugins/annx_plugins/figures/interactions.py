@@ -119,7 +119,7 @@ def _panel(ax: Any, analysis: Mapping[str, Any], pair: Mapping[str, Any], report
     ax.axhline(seen[0], color=drawing.Theme().token("frame"), linewidth=0.8, zorder=1)
     low, high = drawing.padded(min(seen), max(seen), scale == "log")
     (drawing.log_axis if scale == "log" else drawing.plain_axis)(ax.yaxis, low, high, 5)
-    ax.set_xlim(-0.3, len(firsts) - 0.7)
+    ax.set_xlim(-0.3, len(firsts) - 0.85)  # the names stand near the ends of their lines
     width = ax.get_position().width * ax.figure.get_figwidth() / len(firsts)
     many = len(firsts) > 12
     shown = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -88,9 +89,7 @@ class LayerHealth(Figure):
         arms: tuple[Sequence[str], Sequence[str]],
         rows: Any,
     ) -> str:
-        said = ". ".join(
-            f"{share.words[:1].upper() + share.words[1:]}: {share.definition}" for share in shares
-        )
+        said = ". ".join(share.defined() for share in shares)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         said = f"{said}. Colour, and number at the last step: median over {seeds}."
         parts = [
@@ -102,7 +101,7 @@ class LayerHealth(Figure):
             said += f" Shown: {' and '.join(parts)}, chosen by the worst layer at the last step."
         marks = [panel.mark for _, panels in rows for panel in panels]
         said += drawing.mark_words(marks, "k of n seeds did not finish and are left out.")
-        return said + (" From half on nothing is drawn." if any(marks) else "")
+        return said + (" Where half or more did not finish nothing is drawn." if any(marks) else "")
 
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
@@ -127,6 +126,12 @@ class _Share:
         self.percent = (self.low, self.high) == (0, 1)
         self.up = watched["goal"] == "min"  # the colour grows with what is worse
         self.last = {key: grid.median[:, -1] for key, grid in grids.items()}
+
+    def defined(self) -> str:
+        """Return the definition, after the metric's name where it does not hold its words."""
+        if set(self.words.lower().split()) <= set(re.findall(r"\w+", self.definition.lower())):
+            return self.definition
+        return f"{self.words[:1].upper() + self.words[1:]}: {self.definition}"
 
     def share(self, values: Any) -> Any:
         place = (values - self.low) / (self.high - self.low)

@@ -23,7 +23,7 @@ from anncore import (
 )
 
 ARMS, MOST_PAIRS = 8, 4  # at most: lines in a panel, and pairs of panels
-LABELS, GAP = 0.62, 0.42  # inches right of a panel for its numbers, and between panels
+LABELS, GAP = 0.66, 0.42  # inches right of a panel for its numbers, and between panels
 DECADES = 12  # from 1, that an axis has at most
 APART = 10  # a ratio of layers that is worth a word
 
@@ -167,7 +167,7 @@ class LayerScales(Figure):
         boards = report["leaderboard"]["problems"]
         marks = [drawing.row_mark(row) for problem in problems[0] for row in boards[problem]]
         said += drawing.mark_words(marks, "k of n seeds did not finish and are left out.")
-        return said + (" From half on nothing is drawn." if any(marks) else "")
+        return said + (" Where half or more did not finish nothing is drawn." if any(marks) else "")
 
     def _words(self, title: str, pairs: Sequence[tuple[_Size, str]], arms: Sequence[str]) -> str:
         parts = []

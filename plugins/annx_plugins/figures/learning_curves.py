@@ -195,7 +195,29 @@ class LearningCurves(Figure):
         said = f"{joined(leads, 3)} {ends} with the {word} {words} on "
         said += f"{wins[lead]} of {of}" if len(lines) > 1 else next(iter(lines))
         said += apiece if len(lines) > 1 else ""
+        said += self._sure(lines, leads, sign, report["level"])
         return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
+
+    def _sure(self, lines: dict[str, dict[str, _Line]], leads: list[str], sign: int, level: float) -> str:
+        """Say on how many of the data sets that they lead the leaders are surely ahead of the next arm."""
+        ahead: dict[str, bool] = {}  # by the next arm on each of these data sets
+        sure = of = 0
+        for own in lines.values():
+            finals = {arm: sign * line.final for arm, line in own.items() if math.isfinite(line.final)}
+            order = sorted(finals, key=lambda arm: finals[arm])
+            if len(order) > 1 and any(finals[arm] == finals[order[0]] for arm in leads if arm in finals):
+                ahead[order[1]] = _ahead(own[order[0]], own[order[1]], sign, level)
+                sure, of = sure + ahead[order[1]], of + 1
+        intervals = f"({100 * level:g} % interval{'s' if len(lines) > 1 else ''})"
+        if not of:
+            return ""
+        if len(lines) == 1:
+            ((second, clear),) = ahead.items()
+            return f"; {'' if clear else 'not '}surely ahead of {second}, the next arm {intervals}"
+        where = {0: "none", of: "each"}.get(sure)
+        if where:
+            return f"; on {where} of these surely ahead of the next arm {intervals}"
+        return f"; surely ahead of the next arm on {sure} of these {of} {intervals}"
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:
         parts = [
@@ -203,6 +225,18 @@ class LearningCurves(Figure):
             for problem, own in list(lines.items())[:12]
         ]
         return f"Learning curves, one panel per {one}. {title}. Final means: {'; '.join(parts)}."
+
+
+def _ahead(best: _Line, other: _Line, sign: int, level: float) -> bool:
+    """Say whether the interval of the paired difference of two arms' last values leaves out 0.
+
+    Neither arm has lost a seed. Ratios where all values are positive, as in the curves' means.
+    """
+    ends = np.stack([best.survivors[:, -1], other.survivors[:, -1]])
+    if (ends > 0).all():
+        ends = np.log(ends)
+    _, low, _ = mean_band(sign * (ends[1] - ends[0])[:, None], "linear", level)
+    return bool(low[0] > 0)
 
 
 def _alike(own: dict[str, _Line]) -> bool:

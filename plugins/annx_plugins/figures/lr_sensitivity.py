@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
@@ -315,7 +316,7 @@ class LRSensitivity(Figure):
             )
         else:
             said = f"{joined(leads, 4)} {'tolerates' if len(leads) == 1 else 'tolerate'} the widest range of "
-            said += f"{name} ({middle}{wide} decades)"
+            said += f"{name} ({middle}{wide} decades{_how_often(rows, best, widths, leads, report)})"
         # An arm that learns nothing at any value tolerates all of them.
         last, of = _lasts(rows, best, report["select"]["goal"]), len(problems)
         if len(leads) == 1 and 2 * last >= of:
@@ -400,11 +401,29 @@ def _step(row: dict[str, Any]) -> float:
     return min((after - before for before, after in pairwise(places)), default=0.0)
 
 
+def _wider_on(rows: list[dict[str, Any]], arm: str, other: str) -> int:
+    """Count the data sets on which an arm tolerates a wider range than another."""
+    own, its = ({row["problem"]: _width(row) for row in rows if row["arm"] == name} for name in (arm, other))
+    return sum(own[p] > its[p] for p in own.keys() & its.keys())
+
+
 def _wider_on_most(rows: list[dict[str, Any]], arm: str, other: str) -> bool:
     """Say whether an arm tolerates a wider range than another on more data sets than the other way round."""
-    own, its = ({row["problem"]: _width(row) for row in rows if row["arm"] == name} for name in (arm, other))
-    shared = own.keys() & its.keys()
-    return sum(own[p] > its[p] for p in shared) > sum(own[p] < its[p] for p in shared)
+    return _wider_on(rows, arm, other) > _wider_on(rows, other, arm)
+
+
+def _how_often(
+    rows: list[dict[str, Any]], best: str, arms: Iterable[str], leads: list[str], report: Any
+) -> str:
+    """Say on how many data sets the widest range is wider than each other one, where there are several."""
+    of = len({row["problem"] for row in rows})
+    if len(leads) > 1 or of < 2:
+        return ""
+    others = [arm for arm in arms if arm != best]
+    least = min(_wider_on(rows, best, arm) for arm in others)
+    whose = f"{others[0]}'s" if len(others) == 1 else "each other arm's"
+    more = " or more" if len(others) > 1 and least < of else ""
+    return f", wider than {whose} on {least}{more} of {counted(of, report['problem_unit'])}"
 
 
 def _finite(rows: list[dict[str, Any]]) -> list[float]:

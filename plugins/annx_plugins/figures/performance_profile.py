@@ -18,6 +18,7 @@ from anncore import (
     drawing,
     hookimpl,
     joined,
+    mean_band,
     metric_words,
     performance_ratios,
     performance_scores,
@@ -28,6 +29,7 @@ from anncore import (
 )
 
 MOST_RATIO = 4.0  # AlgoPerf's
+FEWEST = 6  # data sets for an interval over them
 BESIDE = 8  # data sets
 LANE = 0.62  # inches
 PROFILE_LEFT, PROFILE_LOW = 0.62, 0.5  # inches
@@ -265,8 +267,9 @@ class PerformanceProfile(Figure):
             where = f"miss the target on {missed[lead[0]]} of {sets}" if lost else "reach every target"
             return f"{_all_of(ranked)} have the same time-to-target score ({top:.2f}) and {where}"
         said = (
-            f"{joined(lead)} {'has' if len(lead) == 1 else 'have'} the best time-to-target score ({top:.2f})"
+            f"{joined(lead)} {'has' if len(lead) == 1 else 'have'} the best time-to-target score ({top:.2f}"
         )
+        said += f"{self._sure(speed, lead)})"
         if not lost:
             return f"{said}; every arm reaches every target"
         if len(set(missed.values())) == 1:
@@ -281,6 +284,26 @@ class PerformanceProfile(Figure):
         if set(lost) <= {*worst, *lead}:
             where = f"on {missed[worst[0]]}" + ("" if " but " in said else f" of {sets}")
         return f"{said}; {joined(worst, 4)} {word} {what} {where}"
+
+    def _sure(self, speed: _Speed, lead: Sequence[str]) -> str:
+        """Say from which arms the leader's score surely differs; "" where no interval could say so.
+
+        A score is the mean over data sets of what a ratio is worth, (4 - ratio) / 3 and 0 beyond 4, so that
+        the difference of two has a paired t-interval. Variants of a data set count as one.
+        """
+        worth = ((MOST_RATIO - speed.ratios) / (MOST_RATIO - 1)).clip(0, 1).T
+        worth = worth.groupby([speed.data_sets[problem] for problem in worth.index]).mean()
+        others = [arm for arm in worth.columns if arm not in lead]
+        if len(lead) > 1 or not others or len(worth) < FEWEST:
+            return ""
+        gaps = worth[lead[0]].to_numpy(float)[:, None] - worth[others].to_numpy(float)
+        _, low, _ = mean_band(gaps, "linear", speed.level)
+        near = [arm for arm, end in zip(others, low, strict=True) if not end > 0]
+        lead_over = f"; the {100 * speed.level:g} % interval of its lead over"
+        if len(near) not in (0, len(others)):
+            return f"{lead_over} {joined(near, 3)} holds 0"
+        whom = "each other arm" if len(others) > 1 else "the other arm"
+        return f"{lead_over} {whom} {'holds' if near else 'leaves out'} 0"
 
     def _of_few(self, speed: _Speed, ranked: Sequence[str], missed: Mapping[str, int]) -> str:
         """Say who reaches what where there is no profile to score."""
@@ -416,6 +439,8 @@ class _Speed(NamedTuple):
     instant: list[str]
     unit: str
     places: str  # what the problems are, in the plural
+    data_sets: Mapping[str, str]  # by problem
+    level: float
 
 
 def _speed(data: FigureInput) -> _Speed | str:
@@ -446,7 +471,10 @@ def _speed(data: FigureInput) -> _Speed | str:
         if not scored["score"].max() > 0:  # a profile of nobody is empty
             ratios = scored = None
     words = data.report["unit"], data.report["problem_unit"]
-    return _Speed(times, median, ratios, scored, metric, goals["origin"].iloc[0], instant, *words)
+    sets, level = data.report["data_sets"], data.report["level"]
+    return _Speed(
+        times, median, ratios, scored, metric, goals["origin"].iloc[0], instant, *words, sets, level
+    )
 
 
 @hookimpl

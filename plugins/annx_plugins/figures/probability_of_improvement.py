@@ -88,9 +88,10 @@ class ProbabilityOfImprovement(Figure):
                 cell = cells[a, b]
                 # The shade is what the data vouch for: three wins of three are no more than a hint.
                 level = theme.level(2 * cell.at_least - 1)
-                face = theme.ramp[level] if cell.ahead else theme.token("zebra")
+                sure = cell.ahead and cell.sure
+                face = theme.ramp[level] if sure else theme.token("zebra")
                 ax.add_patch(Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=face, linewidth=0))
-                ink = theme.text_on(level) if cell.ahead else theme.token("ink")
+                ink = theme.text_on(level) if sure else theme.token("ink")
                 weight = "bold" if cell.sure else "normal"
                 text = cell.text if width > 0.36 else cell.text.removesuffix(" %")
                 spread = next((s for s in cell.spreads if drawing.text_width(s, 6.5) < width - 0.03), "")
@@ -149,7 +150,7 @@ class ProbabilityOfImprovement(Figure):
         where = f", mean over {sets} {report['unit']}" if several else f" on {report['problems'][0]}"
         said = f"Share of {counted(n, 'paired seeds')} on which the row beats the column{where}; "
         said += f"below, its 95 % interval over {report['unit'] if several else 'seeds'}. "
-        said += "Colour: the share that the interval's lower end allows. Bold: it leaves out 50 %. "
+        said += "Bold: it leaves out 50 %; colour: then the share that its lower end allows. "
         if always:
             said += "–: one wins always, so nothing bounds the share on one side; Wilson's end counts. "
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."

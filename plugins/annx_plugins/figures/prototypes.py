@@ -12,7 +12,7 @@ import numpy as np
 from anncore import Array, Drawing, Figure, FigureInput, Snapshot, agreeing, counted, drawing, hookimpl
 
 COLUMNS, MOST = 4, 12  # panels in a row, and at all
-LEFT, RIGHT, GAP, HEAD, FOOT = 0.42, 0.2, 0.35, 0.58, 0.32  # inches
+LEFT, RIGHT, GAP, HEAD, FOOT = 0.42, 0.2, 0.5, 0.58, 0.32  # inches
 LEAST, WIDEST = 1.4, 2.6  # inches: a panel's width
 DRAWN = ("prototypes", "samples")
 
@@ -72,12 +72,13 @@ class Prototypes(Figure):
             where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
             share = f"{100 * order[best]:.0f} % as far apart as any two units"
             least = ", the least of all" if len(order) > 1 else ""
-            return f"Neighbours on the map of {where} lie {share}{least}"
+            return f"With one seed, neighbours on the map of {where} lie {share}{least}"
         apart = {name: _apart(snapshot) for name, snapshot in shown.items()}
         best = min(apart, key=lambda name: apart[name])
         where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
         least = "nearest" if len(shown) > 1 else "near"
-        return f"Examples lie {least} to what {where} makes: {100 * apart[best]:.1f} % of their spread away"
+        share = f"{100 * apart[best]:.1f} % of their spread away"
+        return f"With one seed, examples lie {least} to what {where} makes: {share}"
 
     def _subtitle(self, snapshots: list[Snapshot]) -> str:
         plane = any(snapshot.x.shape[1] == 2 for snapshot in snapshots)

@@ -34,8 +34,8 @@ class RunTimes(Figure):
 
     Each data set has 51 targets between the start and the best. A curve that lies higher and farther to the
     left is faster; its right end is the share of targets that are reached at all. The number behind a name is
-    the share of the plane below the curve, averaged over data sets, each with its own budget. What is met
-    before the first step counts as one step. A diverged trial meets no target.
+    the share of the plane below the curve, averaged over data sets, each with its own budget. What the
+    initial weights meet counts as met at the first evaluation after them. A diverged trial meets no target.
 
     Hansen et al., "COCO: a platform for comparing continuous optimizers in a black-box setting", Optimization
     Methods and Software 36(1), 2021. https://arxiv.org/abs/1603.08785

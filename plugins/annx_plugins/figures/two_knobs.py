@@ -47,7 +47,7 @@ class TwoKnobs(Figure):
             subtitle += f" The first {len(arms)} of {len(rows)} arms."
         theme = data.theme
         sizes = [(len(rows[arm]["map"]["a"]), len(rows[arm]["map"]["b"])) for arm in arms]
-        texts = [_text(value) for arm in arms for value in rows[arm]["map"]["b"]]
+        texts = [text for arm in arms for text in _texts(rows[arm]["map"]["b"])]
         left = 0.45 + min(1.0, max(drawing.text_width(text, 6.5) for text in texts))
         columns, width = drawing.fit_columns(len(arms), 3, data.width - left - 0.2, 1.5, left)
         width = min(width, max(1.5, CELL * max(a for a, _ in sizes)))
@@ -92,10 +92,18 @@ def _short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _text(value: Any) -> str:
-    return (
-        drawing.tick_text(value) if isinstance(value, (int, float)) else drawing.shorten(str(value), 1.0, 6.5)
-    )
+def _texts(values: Sequence[Any]) -> list[str]:
+    """Write short values as they are, and others in as few digits as tell all apart."""
+    if not all(isinstance(value, (int, float)) for value in values):
+        return [drawing.shorten(str(value), 1.0, 6.5) for value in values]
+    for digits in (2, 3, 4):
+        short = [
+            value if float(f"{value:.4g}") == value else float(f"{value:.{digits}g}") for value in values
+        ]
+        texts = [drawing.tick_text(value) for value in short]
+        if len(set(texts)) == len(texts):
+            return texts
+    return [drawing.tick_text(value) for value in values]
 
 
 def _panel(ax: Any, values: Mapping[str, Any], theme: Any) -> None:
@@ -115,11 +123,16 @@ def _panel(ax: Any, values: Mapping[str, Any], theme: Any) -> None:
                 best = (x, y, theme.text_on(level))
     if best is not None:
         ax.plot([best[0] + 0.5], [best[1] + 0.5], "x", color=best[2], markersize=5, markeredgewidth=1.4)
-    for axis, name, side in ((ax.xaxis, "a", 0), (ax.yaxis, "b", 1)):
-        shown = values[name]
-        step = max(1, math.ceil(len(shown) / (6 if side == 0 else 8)))
-        places = range(0, len(shown), step)
-        axis.set_ticks([at + 0.5 for at in places], [_text(shown[at]) for at in places], size=6.5)
+    across, down = _texts(values["a"]), _texts(values["b"])
+    # As many of the names as have room side by side.
+    cell = ax.get_position().width * ax.figure.get_figwidth() / len(across)
+    widest = max(drawing.text_width(text, 6.5) for text in across) + 0.08
+    for axis, texts, step in (
+        (ax.xaxis, across, math.ceil(widest / cell)),
+        (ax.yaxis, down, math.ceil(len(down) / 8)),
+    ):
+        places = range(0, len(texts), step)
+        axis.set_ticks([at + 0.5 for at in places], [texts[at] for at in places], size=6.5)
     ax.set_xlabel(_short(values["names"][0]), size=7)
     ax.set_ylabel(_short(values["names"][1]), size=7)
     ax.set(xlim=(0, len(values["a"])), ylim=(0, len(values["b"])))
