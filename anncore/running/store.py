@@ -397,7 +397,7 @@ class Store:
         with self._file.guarded():
             texts = dict(self._file.execute("SELECT digest, what FROM environments").fetchall())
         for digest, text in texts.items():
-            if environment_digest(text) != digest:
+            if not isinstance(text, str) or environment_digest(text) != digest:
                 raise self._file.damaged(f"environment {digest}: its text does not fit")
         return texts
 
