@@ -141,6 +141,7 @@ def running_there(folder: Path) -> Running | None:
             event.share,
             event.elapsed,
             0 if event.left is None else event.left,
+            0 if content.get("rate") is None else content["rate"],
         )
         if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             return None
