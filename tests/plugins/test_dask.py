@@ -314,7 +314,7 @@ def test_what_runs_is_named_on_the_command_line_or_in_the_file(
 @pytest.mark.large
 def test_ten_thousand_tasks_come_back(cluster: Cluster) -> None:
     for _ in range(2):
-        cluster.start_worker()
+        cluster.start_worker(PYTHONPATH=os.pathsep.join(sys.path))  # which has the tasks' module
     tasks = [Task("square", number) for number in range(10_000)]
     values = dict(cluster.executor().run(Work(), iter(tasks), jobs=2, stop=lambda: False))
     assert values == {task: task.number**2 for task in tasks}
