@@ -304,9 +304,7 @@ def test_hundreds_of_learning_rates_are_a_few_artists_with_every_value() -> None
     assert len(ax.lines) <= 12  # of two arms
     marked = [line for line in ax.lines if line.get_linestyle() == "None" and len(line.get_xdata())]
     assert sorted(len(line.get_xdata()) for line in marked) == [1, 1, 1, 297, 298]
-    assert [list(line.get_xdata()) for line in marked if line.get_marker() not in ("*",)].count(
-        [rates[7]]
-    ) == 1
+    assert [list(line.get_xdata()) for line in marked if line.get_marker() != "*"].count([rates[7]]) == 1
     assert sum(line.get_marker() == "*" for line in marked) == 2
     seen = {x for line in marked for x in line.get_xdata()}
     assert seen == set(rates[:-1])
