@@ -234,7 +234,14 @@ def canonical(value: Any) -> str:
     """Return JSON with sorted keys, no spaces, and every number in one form (1 and 1.0 alike)."""
     if type(value) is int:
         return repr(value)
-    return _ENCODER.encode(_plain(value))
+    if type(value) is bool:
+        return "true" if value else "false"
+    return encoded(_plain(value))
+
+
+def encoded(plain: Any) -> str:
+    """Return the canonical JSON of what was read of canonical JSON, whose numbers have their one form."""
+    return _ENCODER.encode(plain)
 
 
 @cache

@@ -20,7 +20,7 @@ __all__ = ["BudgetCurve", "best_of_k", "budget_curve"]
 
 
 class BudgetCurve(NamedTuple):
-    """Arrays over k = 1..N: the best of k's expectation and median, each with its band's ends."""
+    """Arrays over k, by default 1..N: the best of k's expectation and median, each with its band's ends."""
 
     expected: Array
     expected_low: Array
@@ -35,8 +35,11 @@ def best_of_k(
     *,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = stats.LEVEL,
+    sizes: Sequence[int] | None = None,
 ) -> BudgetCurve:
     """Return the cost of the best of k configurations drawn from where these N came from, k = 1..N.
+
+    sizes: these k alone; of thousands of configurations each k takes a pass over all of them.
 
         E(k) = Σ_i C(i-1, k-1) / C(N, k) v_(i)        v_(1) ≥ ... ≥ v_(N), worst to best
 
@@ -52,11 +55,11 @@ def best_of_k(
     """
     v = np.sort(np.asarray(costs, dtype=float))[::-1]
     n = len(v)
-    if not n or np.isnan(v).any():
-        empty = np.full(n, math.nan)
+    k = tuple(range(1, n + 1) if sizes is None else sizes)
+    if not k or np.isnan(v).any():
+        empty = np.full(len(k), math.nan)
         return BudgetCurve(*[empty] * 6)
-    k = range(1, n + 1)
-    weights = _weights(n)
+    weights = _weights(n, k)
     with np.errstate(invalid="ignore"):
         expected = np.where(weights > 0, weights * v, 0.0).sum(axis=1)
     # The smallest value that at least half of the subsets' best ones do not exceed.
@@ -81,9 +84,9 @@ def best_of_k(
 
 
 @lru_cache(maxsize=4)
-def _weights(n: int) -> Array:
+def _weights(n: int, sizes: tuple[int, ...]) -> Array:
     """Return P(the best of a subset of k is v_(i)), (k, i); nearly every arm tries as many configurations."""
-    weights = np.array([_subset_shares(n, k) for k in range(1, n + 1)])
+    weights = np.array([_subset_shares(n, k) for k in sizes])
     weights.flags.writeable = False
     return weights
 
@@ -116,8 +119,11 @@ def budget_curve(
     goal: str | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = stats.LEVEL,
+    sizes: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """Return, per problem and arm, what the best of k configurations scores: a row for each k = 1..N.
+
+    sizes: rows for N and those of these k that are below it, in order.
 
     frame: a row per trial with problem, arm, score, and config where several seeds share a configuration,
     such as `tuning_scores` gives; a configuration's score is its mean over seeds, the worst there is where
@@ -141,11 +147,13 @@ def budget_curve(
     costs = costed.groupby(["problem", "arm", "config"], sort=False)["cost"].mean()
     parts = []
     for (problem, arm), values in costs.groupby(["problem", "arm"], sort=False):
-        curve = best_of_k(values.to_numpy(float), bounds=limits, level=level)
+        n = len(values)
+        some = range(1, n + 1) if sizes is None else sorted({n, *(k for k in sizes if 1 <= k < n)})
+        curve = best_of_k(values.to_numpy(float), bounds=limits, level=level, sizes=some)
         if goal == "max":
             e, e_low, e_high, m, m_low, m_high = (-column for column in curve)
             curve = BudgetCurve(e, e_high, e_low, m, m_high, m_low)
-        same = {"problem": problem, "arm": arm, "k": np.arange(1, len(values) + 1), "n": len(values)}
+        same = {"problem": problem, "arm": arm, "k": np.array(some), "n": n}
         parts.append(pd.DataFrame({**same, **curve._asdict()}))
     columns = ["problem", "arm", "k", "n", *BudgetCurve._fields]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

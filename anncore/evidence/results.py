@@ -153,9 +153,9 @@ def trials_frame(
         columns[name] = _column([row.values.get(name) for row in rows])
     columns["seed"] = np.array([row.seed for row in rows], np.int64)
     # Two trials of one key share a result; a result that no row has gives no column.
-    given = ended.given
-    for name in _in_order(name for name in ended.metrics if given[name][at].any()):
-        columns[name] = ended.values(name)[at]
+    metrics = {name: ended.values(name) for name in ended.metrics}
+    for name in _in_order(name for name, (_, given) in metrics.items() if given[at].any()):
+        columns[name] = metrics[name][0][at]
     columns["steps_done"] = np.array(ended.steps, np.int64)[at]
     columns["stopped"] = _texts(ended.stopped[place] for place in at)
     columns["error"] = _texts(ended.errors[place] for place in at)
@@ -174,8 +174,7 @@ class _Ended:
         self.stopped: list[str] = []
         self.errors: list[str] = []
         self.environments: list[str] = []
-        self.metrics: dict[str, array[float]] = {}
-        self._given: dict[str, bytearray] = {}
+        self._blocks: dict[tuple[str, ...], _Block] = {}
         digests: dict[str, str] = {}
         for result in results:
             place = self.places[result.key] = len(self.statuses)
@@ -187,32 +186,30 @@ class _Ended:
             if result.environment not in digests:
                 digests[result.environment] = environment_digest(result.environment)
             self.environments.append(digests[result.environment])
-            for name, value in result.metrics.items():
-                self._add(name, place, value)
-        for name in self.metrics:
-            self._fill(name, len(self.statuses))
+            names = tuple(result.metrics)
+            if names not in self._blocks:
+                self._blocks[names] = _Block(array("q"), array("d"))
+            block = self._blocks[names]
+            block.places.append(place)
+            block.values.extend(result.metrics.values())
+        self.metrics = list(dict.fromkeys(name for names in self._blocks for name in names))
 
-    def _add(self, name: str, place: int, value: float) -> None:
-        if name not in self.metrics:
-            self.metrics[name], self._given[name] = array("d"), bytearray()
-        self._fill(name, place)
-        self.metrics[name].append(value)
-        self._given[name].append(1)
+    def values(self, name: str) -> tuple[Any, Any]:
+        """Return a metric's values, NaN where a result has none, and which results have it."""
+        values, given = np.full(len(self.statuses), math.nan), np.zeros(len(self.statuses), bool)
+        for names, block in self._blocks.items():
+            if name in names:
+                places = np.array(block.places)
+                values[places] = np.array(block.values).reshape(len(places), -1)[:, names.index(name)]
+                given[places] = True
+        return values, given
 
-    def _fill(self, name: str, place: int) -> None:
-        lacking = place - len(self.metrics[name])
-        if lacking:
-            self.metrics[name].extend([math.nan] * lacking)
-            self._given[name].extend(bytes(lacking))
 
-    def values(self, name: str) -> Any:
-        """Return a metric's values, NaN where a result has none."""
-        return np.array(self.metrics[name], np.float64)
+class _Block(NamedTuple):
+    """The metrics of results that have the same ones, most often all of a sweep, one result after another."""
 
-    @property
-    def given(self) -> dict[str, Any]:
-        """By metric, which results have it."""
-        return {name: np.frombuffer(bytes(there), np.bool_) for name, there in self._given.items()}
+    places: array[int]
+    values: array[float]
 
 
 def _texts(values: Iterable[str | None]) -> Any:

@@ -98,19 +98,18 @@ def budget(study: Study) -> list[dict[str, Any]] | None:
     if not study.tuned:
         return None
     frame = tuning_scores(study)
-    curve = budget_curve(frame)
-    ends = {int(n) for n in curve["n"]}
+    numbers = frame.groupby(["problem", "arm"], sort=False)["config"].nunique()
+    ends = {int(n) for n in numbers}
+    curve = budget_curve(frame, sizes=[*(2**i for i in range(max(ends, default=0).bit_length())), *ends])
     rows = []
     for (problem, arm), mine in curve.groupby(["problem", "arm"], sort=False):
         n = int(mine["n"].iloc[0])
         if n < 2:
             continue
-        kept = [k for k in (*(2**i for i in range(n.bit_length())), *ends) if k <= n]
         columns = (mine[name].tolist() for name in ("k", "expected", "expected_low", "expected_high"))
         points = [
             {"k": k, "expected": expected, "low": low, "high": high}
             for k, expected, low, high in zip(*columns, strict=True)
-            if k in kept
         ]
         rows.append({"problem": str(problem), "arm": str(arm), "n": n, "points": points})
     return rows or None

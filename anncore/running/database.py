@@ -8,6 +8,7 @@ anywhere.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ OLDEST = 1  # the oldest schema that can still be read
 WRITABLE = 2  # the oldest schema whose keys mean what ours do: such a file is written on, and is of ours then
 APPLICATION = 0x616E6E78  # "annx"
 BUSY_SECONDS = 10.0  # a reader holds the file for moments only
+HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)  # what a lock says that somebody has
 DAMAGE = ("not a database", "malformed", "no such", "decode", "corrupt", "unsupported file format")
 
 
@@ -205,8 +207,8 @@ def is_taken(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno in HELD
     else:
         return False
     finally:
@@ -231,9 +233,14 @@ def _take(folder: Path) -> int | None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(handle)
+        if error.errno in HELD:
+            raise StoreError(
+                f"{folder} is in use by another sweep; wait for its end, or give another folder by --out."
+            ) from None
         raise StoreError(
-            f"{folder} is in use by another sweep; wait for its end, or give another folder by --out."
+            f"{folder} cannot be locked ({error.strerror or error}), so that two sweeps might write into it; "
+            "give a folder on a local disk by --out."
         ) from None
     return handle

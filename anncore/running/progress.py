@@ -29,6 +29,8 @@ from anncore.running.pace import Meter
 
 FILE = "running.json"
 EVERY = 0.5  # seconds between two events
+APART = 20  # times that a write takes lie between two writes: a slow disk must not hold up the sweep
+LONGEST = 30.0  # seconds between two writes, so that others do not take the sweep for ended
 FRESH = 5.0  # seconds in which a file counts as one of a running sweep without a look at the lock
 FAR = 120.0  # the same of another machine, whose clock differs and whose files arrive late; it has no lock
 
@@ -40,7 +42,7 @@ class Progress:
         self._file, self._tell = folder / FILE, tell
         self._meter = Meter(registry)
         self._phase: Phase = "tune"
-        self._total, self._next = 0, 0.0
+        self._total, self._next, self._next_write = 0, 0.0, 0.0
         self._counts: dict[Phase, Counter[str]] = {}
         self._workers = self._lost = 0
 
@@ -99,13 +101,20 @@ class Progress:
         event = Progressed(
             self._phase, meter.trials(), self._total, meter.share(), meter.elapsed(), meter.left()
         )
-        with contextlib.suppress(StoreError):  # a disk that is full is found out where it matters
-            writer = {"pid": os.getpid(), "host": platform.node(), "time": time.time()}
-            staff = {"workers": self._workers, "lost": self._lost, "rate": meter.rate()}
-            content = {**writer, **dataclasses.asdict(event), **staff, "phases": self._phases()}
-            replace_file(self._file, json.dumps(content).encode())
+        if now or time.monotonic() >= self._next_write:
+            self._write(event)
         if self._tell is not None:
             self._tell(event)
+
+    def _write(self, event: Progressed) -> None:
+        began = time.monotonic()
+        with contextlib.suppress(StoreError):  # a disk that is full is found out where it matters
+            writer = {"pid": os.getpid(), "host": platform.node(), "time": time.time()}
+            staff = {"workers": self._workers, "lost": self._lost, "rate": self._meter.rate()}
+            content = {**writer, **dataclasses.asdict(event), **staff, "phases": self._phases()}
+            replace_file(self._file, json.dumps(content).encode())
+        ended = time.monotonic()
+        self._next_write = ended + min(APART * (ended - began), LONGEST)
 
 
 class Running(NamedTuple):
@@ -141,6 +150,7 @@ def running_there(folder: Path) -> Running | None:
             event.share,
             event.elapsed,
             0 if event.left is None else event.left,
+            0 if content.get("rate") is None else content["rate"],
         )
         if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             return None

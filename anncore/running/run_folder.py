@@ -122,19 +122,22 @@ class RunFolder:
             yield store
 
     @contextlib.contextmanager
-    def logging(self) -> Iterator[None]:
-        """Let annx.log hear what the core logs."""
-        logger = logging.getLogger(LOGGER)
+    def logging(self, *others: str) -> Iterator[None]:
+        """Let annx.log hear what the core logs, and what these other modules do."""
+        names = (LOGGER, *(name for name in others if not f"{name}.".startswith(f"{LOGGER}.")))
+        loggers = [logging.getLogger(name) for name in names]
+        levels = [logger.level for logger in loggers]
         handler = _LogFile(self.path / "annx.log", encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        level = logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+        for logger in loggers:
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
         try:
             yield
         finally:
-            logger.setLevel(level)
-            logger.removeHandler(handler)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+                logger.removeHandler(handler)
             handler.close()
 
     def write_experiment(

@@ -24,7 +24,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from anncore.contract.trial import Phase, PlannedRow, canonical
+from anncore.contract.trial import Phase, PlannedRow, canonical, encoded
 from anncore.running.database import Database
 
 TABLE = "CREATE TABLE IF NOT EXISTS texts (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
@@ -91,12 +91,15 @@ class SharedTexts:
         """Keep what trials share, part by part; "" where it would not come back as it is."""
         if shared.rpartition(OPEN)[0] != shared.rpartition(SEED)[0]:
             return ""
-        plain = json.loads(shared)
-        if canonical(plain) != shared or not isinstance(plain.get("parts"), dict):
+        try:
+            plain = json.loads(shared, parse_float=_fraction)
+            if encoded(plain) != shared or not isinstance(plain.get("parts"), dict):
+                return ""
+        except ValueError:
             return ""
-        plain["parts"] = {kind: self.keep(canonical(part)) for kind, part in plain["parts"].items()}
-        plain |= {what: self.keep(canonical(plain[what])) for what in SHARED if what in plain}
-        return self.keep(canonical(plain))
+        plain["parts"] = {kind: self.keep(encoded(part)) for kind, part in plain["parts"].items()}
+        plain |= {what: self.keep(encoded(plain[what])) for what in SHARED if what in plain}
+        return self.keep(encoded(plain))
 
     def whole(self, description: str) -> str:
         """Return the description that `shortened` was given."""
@@ -153,6 +156,14 @@ def checked_text(key: str, row: str) -> bytes:
 def text_name(text: str) -> str:
     """Return the name of a text."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())[:10].decode()
+
+
+def _fraction(digits: str) -> float:
+    """Return a number of a canonical text; raises ValueError for one that `canonical` writes otherwise."""
+    number = float(digits)
+    if number.is_integer():
+        raise ValueError(digits)
+    return number
 
 
 def _bounded(memory: dict[str, Any], key: str) -> str:

@@ -27,6 +27,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -334,13 +335,15 @@ class Store:
         count = checksum = 0
         with self._transaction():
             self._file.execute("DELETE FROM planned WHERE phase = ?", (phase,))
-            for position, planned in enumerate(rows):
-                row = self._texts.row(planned)
-                self._file.execute(
-                    "INSERT INTO planned VALUES (?,?,?,?)", (phase, position, planned.key, row)
+            every = iter(rows)
+            while chunk := [(row.key, self._texts.row(row)) for row in islice(every, CHUNK)]:
+                self._file.execute_many(
+                    "INSERT INTO planned VALUES (?,?,?,?)",
+                    [(phase, place, *pair) for place, pair in enumerate(chunk, count)],
                 )
-                checksum = zlib.crc32(checked_text(planned.key, row), checksum)
-                count = position + 1
+                for pair in chunk:
+                    checksum = zlib.crc32(checked_text(*pair), checksum)
+                count += len(chunk)
             self._file.execute("INSERT OR REPLACE INTO phases VALUES (?,?,?)", (phase, count, checksum))
 
     def planned(self, phase: Phase) -> list[PlannedRow]:
@@ -397,7 +400,7 @@ class Store:
         with self._file.guarded():
             texts = dict(self._file.execute("SELECT digest, what FROM environments").fetchall())
         for digest, text in texts.items():
-            if environment_digest(text) != digest:
+            if not isinstance(text, str) or environment_digest(text) != digest:
                 raise self._file.damaged(f"environment {digest}: its text does not fit")
         return texts
 

@@ -120,7 +120,8 @@ def sweep(
     if max_time is not None:
         stopper.limit(max_time)
     tell = Audience(experiment.registry, on_event)
-    with folder.store() as store, folder.logging(), interruptible(stopper, tell):
+    heard = type(chosen).__module__  # an executor says whom it lost
+    with folder.store() as store, folder.logging(heard), interruptible(stopper, tell):
         run = _Sweep(plan, folder, store, chosen, options, stopper, tell)
         run.begin(unchecked, command)
         with run.progress.shown():

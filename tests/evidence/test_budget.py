@@ -120,6 +120,20 @@ def test_a_sweeps_tuning_gives_a_curve_per_problem_and_arm() -> None:
     np.testing.assert_allclose(last["expected"], best[best["arm"] == "adam"]["tune_score"])
 
 
+def test_some_sizes_are_rows_of_the_whole_curve_and_the_last_is_always_there() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {"problem": "p", "arm": arm, "config": i, "score": rng.uniform()}
+        for arm, n in (("a", 9), ("b", 5))
+        for i in range(n)
+    ]
+    whole = budget_curve(pd.DataFrame(rows), bounds=(0, 1))
+    some = budget_curve(pd.DataFrame(rows), bounds=(0, 1), sizes=[8, 2, 4, 2, 100])
+    kept = {("a", 2), ("a", 4), ("a", 8), ("a", 9), ("b", 2), ("b", 4), ("b", 5)}
+    there = [pair in kept for pair in zip(whole["arm"], whole["k"], strict=True)]
+    pd.testing.assert_frame_equal(some, whole[there].reset_index(drop=True))
+
+
 def test_what_is_missing_is_named() -> None:
     frame = pd.DataFrame({"problem": ["p"], "arm": ["a"], "score": [1.0]})
     with pytest.raises(ValueError, match="no column 'arm'"):

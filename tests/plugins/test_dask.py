@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ import pytest
 from click.testing import CliRunner
 from executor_work import Task, Work
 from shipped import REGISTRY
-from sweep_factory import TUNED, load, load_slow, without_seconds
+from sweep_factory import TUNED, load, load_slow, stored_maps, without_seconds
 
 from anncore import AnnxError, DataError, load_registry
 from anncore.cli.group import cli
 from anncore.contract.events import StackDone, WorkersChanged
 from anncore.contract.named_file import CARRIED, named_file, read_files
 from anncore.running.carried import Carried
+from anncore.running.files import LEFTOVER
 from anncore.running.sweep import sweep
 from anncore.running.worker import Work as Training
 
@@ -107,6 +109,33 @@ def test_a_scheduler_that_does_not_answer_leaves_no_folder(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
     with pytest.raises(AnnxError, match="give scheduler or scheduler_file, not both"):
         DASK(scheduler="tcp://127.0.0.1:1", scheduler_file="x").check()
+
+
+NO_ADDRESS = {
+    "missing": (lambda file: None, "No such file or directory"),
+    "folder": (lambda file: file.mkdir(), "Is a directory"),
+    "pipe": (lambda file: os.mkfifo(file), "it is a pipe"),
+    "empty": (lambda file: file.write_text(""), "it holds no address"),
+    "list": (lambda file: file.write_text("[1]"), "it holds no address"),
+    "number": (lambda file: file.write_text('{"address": 5}'), "it holds no address"),
+    "deep": (lambda file: file.write_text("[" * 100_000), "it holds no address"),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("what", NO_ADDRESS)
+def test_a_scheduler_file_without_an_address_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(f"{DASK.__module__}.PATIENCE", 0.0)
+    make, reason = NO_ADDRESS[what]
+    file = tmp_path / "scheduler.json"
+    make(file)
+    with pytest.raises(AnnxError) as caught:
+        DASK(scheduler_file=str(file)).check()
+    told = f"executor 'dask': no scheduler answers at {file} ({reason}); is it running?"
+    assert str(caught.value) == told
 
 
 @pytest.mark.slow
@@ -285,10 +314,95 @@ def test_what_runs_is_named_on_the_command_line_or_in_the_file(
 @pytest.mark.large
 def test_ten_thousand_tasks_come_back(cluster: Cluster) -> None:
     for _ in range(2):
-        cluster.start_worker()
+        cluster.start_worker(PYTHONPATH=os.pathsep.join(sys.path))  # which has the tasks' module
     tasks = [Task("square", number) for number in range(10_000)]
     values = dict(cluster.executor().run(Work(), iter(tasks), jobs=2, stop=lambda: False))
     assert values == {task: task.number**2 for task in tasks}
+
+
+MANY = """
+seeds = { tune = { start = 0, num = 99 }, report = { start = 1000, num = 10 } }
+limits.max_trials = 10000
+optimizer.sgd.lr = { log = [0.01, 1.0], num = 10 }
+optimizer.adam.lr = { log = [0.001, 0.1], num = 10 }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.large
+def test_ten_thousand_trials_are_those_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    """A worker is killed in the middle, and another one comes late."""
+    experiment = load(tmp_path, MANY, hidden="[[2], [3], [4], [5], [6]]")
+    alone = sweep(experiment, out=tmp_path / "alone", executor="serial")
+    assert len(alone.trials) == 10_000
+    first = cluster.start_worker()
+    cluster.start_worker()
+
+    def replace_first() -> None:
+        first.send_signal(signal.SIGKILL)
+        cluster.start_worker()
+
+    staff: list[tuple[int, int]] = []
+    told = after_stacks(20, replace_first)
+
+    def hear(event: Any) -> None:
+        if isinstance(event, WorkersChanged):
+            staff.append((event.workers, event.lost))
+        told(event)
+
+    results = sweep(experiment, out=tmp_path / "out", executor=cluster.executor(), on_event=hear)
+    assert without_seconds(results) == without_seconds(alone)
+    assert results.curves.equals(alone.curves)
+    assert staff[-1] == (2, 1), "one was killed, and one came late"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from sweep_factory import load_slow
+from anncore import load_registry
+from anncore.running.sweep import sweep
+executor = load_registry().get("executor", "dask").cls(scheduler_file=sys.argv[3])
+say = lambda event: print(type(event).__name__, flush=True)
+sweep(load_slow(Path(sys.argv[1])), out=sys.argv[2], executor=executor, on_event=say)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.large
+def test_a_driver_that_is_killed_ten_times_resumes_to_the_same_tables(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """At random moments after its first event; the cluster goes on, and its workers serve the next driver."""
+    experiment = load_slow(tmp_path)
+    alone = tmp_path / "alone"
+    sweep(experiment, out=alone, executor="serial")
+    for _ in range(2):
+        cluster.start_worker()
+    started = time.perf_counter()
+    sweep(experiment, out=tmp_path / "whole", executor=cluster.executor())
+    seconds = time.perf_counter() - started
+    moments = random.Random(0)
+    for number in range(10):
+        run = tmp_path / f"run{number}"
+        arguments = [str(tmp_path), str(run), str(cluster.file)]
+        with subprocess.Popen(
+            [sys.executable, "-c", KILLED, *arguments],
+            env={**QUIET, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+        ) as driver:
+            assert driver.stdout is not None
+            assert driver.stdout.readline() == b"PhaseStarted\n"
+            time.sleep(moments.uniform(0, 1.1) * seconds)
+            driver.kill()
+        results = sweep(experiment, out=run, executor=cluster.executor())
+        assert results.missing == 0
+        assert without_seconds(run) == without_seconds(alone)
+        assert (run / "curves.csv.gz").read_bytes() == (alone / "curves.csv.gz").read_bytes()
+        assert stored_maps(run) == stored_maps(alone)
+        left = [path.name for path in run.iterdir() if LEFTOVER.fullmatch(path.name)]
+        assert (left, (run / "running.json").exists()) == ([], False)
+    assert all(worker.poll() is None for worker in cluster.workers)
 
 
 def test_plugin_and_data_files_travel_by_their_content(tmp_path: Path) -> None:

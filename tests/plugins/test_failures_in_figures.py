@@ -290,3 +290,21 @@ def test_cost_is_weighed_against_no_mean_of_the_few(lost: int, named: bool) -> N
     titles = [ax.get_title(loc="left") for ax in drawing.figure.axes]
     assert ("xor" in titles) == (not named)  # sgd's only rival there has nobody to be weighed against
     assert (f"Without a mean, so not drawn: sgd on xor (diverged {lost}/10)." in drawing.subtitle) == named
+
+
+def test_hundreds_of_learning_rates_are_a_few_artists_with_every_value() -> None:
+    """Of 300 rates the last diverges for every seed, and one lost a seed: it is hollow."""
+    rates = tuple(float(rate) for rate in np.geomspace(1e-4, 1, 300))
+    results = sweep(0, rates=rates)
+    trials = results.trials
+    tuned = (trials["phase"] == "tune") & (trials["arm"] == "adam")
+    lost = tuned & (trials["optimizer.lr"] == rates[7]) & (trials["seed"] == trials.loc[tuned, "seed"].min())
+    results = replace(results, trials=trials.assign(status=trials["status"].mask(lost, "diverged")))
+    ax = panel(draw(results, "lr_sensitivity")["lr_sensitivity"], "xor")
+    assert len(ax.lines) <= 12  # of two arms
+    marked = [line for line in ax.lines if line.get_linestyle() == "None" and len(line.get_xdata())]
+    assert sorted(len(line.get_xdata()) for line in marked) == [1, 1, 1, 297, 298]
+    assert [list(line.get_xdata()) for line in marked if line.get_marker() != "*"].count([rates[7]]) == 1
+    assert sum(line.get_marker() == "*" for line in marked) == 2
+    seen = {x for line in marked for x in line.get_xdata()}
+    assert seen == set(rates[:-1])

@@ -181,13 +181,14 @@ ODD = ("NaN", "Infinity", "1e999", "true", '"x"', "null", "[]", "9" * 400)
 
 def test_odd_progress_is_none_or_finite_numbers(tmp_path: Path) -> None:
     progress = {"phase": "tune", "done": 0.5, "total": 3, "share": 0.2, "elapsed": 1.0, "left": 4.0}
-    for name, value in itertools.product([*progress, "pid", "time"], ODD):
+    for name, value in itertools.product([*progress, "pid", "time", "rate"], ODD):
         content = json.dumps({"pid": os.getpid(), "time": time.time(), **progress, name: "HERE"})
         (tmp_path / "running.json").write_text(content.replace('"HERE"', value))
         event = running(tmp_path)
         driver(tmp_path)
         fine = name == "pid" and value in ("true", ODD[-1])  # of another machine's process nothing is known
-        assert (event is not None) == (fine or (name, value) == ("left", "null")), (name, value)
+        fine = fine or (name in ("left", "rate") and value == "null")
+        assert (event is not None) == fine, (name, value)
 
 
 @pytest.mark.parametrize(
@@ -294,6 +295,39 @@ def test_folders_of_run_folders_are_opened_and_new_ones_found(tmp_path: Path) ->
     assert board.since(board.version, None, "")[0] == {}
     only, _ = board.since(0, [2], "nothing of this name")
     assert {name for name in only if "/" in name} == {"2/head", "2/shape", "2/failures", "2/machine"}
+
+
+def test_run_folders_that_are_left_out_are_counted_on_the_page(tmp_path: Path) -> None:
+    """Of 26 run folders the newest 24 are listed; one of the others is named by itself."""
+    for number in range(26):
+        make_run(tmp_path / f"run{number:02}", [])
+        os.utime(tmp_path / f"run{number:02}" / "trials.sqlite", (1e9 + number,) * 2)
+
+    def left(*given: Path) -> tuple[int, str]:
+        board = Board(list(given))
+        board.look()
+        changed, _ = board.since(0, None, "")
+        return len(board.runs), json.loads(changed["left"])
+
+    newest = "left out: of a folder that holds run folders this page has the newest 24. "
+    two = f"2 older run folders are {newest}To see one, name it: annx serve DIR."
+    one = f"1 older run folder is {newest}To see it, name it: annx serve DIR."
+    assert left(tmp_path) == (24, two)
+    assert left(tmp_path, tmp_path / "run00") == (25, one)
+    assert left(tmp_path, tmp_path / "run00", tmp_path / "run01") == (26, "")
+
+
+def test_the_workers_of_a_cluster_and_another_machine_are_said(tmp_path: Path) -> None:
+    make_run(tmp_path, [trial("adam", "xor", 0)])
+    progress = {"phase": "tune", "done": 0.5, "total": 3, "share": 0.2, "elapsed": 1.0, "left": 4.0}
+    content = {"pid": os.getpid(), "time": time.time(), **progress, "workers": 3, "lost": 1, "rate": 12.0}
+    (tmp_path / "running.json").write_text(json.dumps(content))
+    cluster = "Workers of the cluster: 3, 1 was lost, 12 trials per second."
+    assert looked(tmp_path)["head"]["staff"] == cluster
+    (tmp_path / "running.json").write_text(json.dumps(content | {"host": "node7"}))
+    assert looked(tmp_path)["head"]["staff"] == f"The sweep runs on node7, another machine. {cluster}"
+    (tmp_path / "running.json").write_text(json.dumps(content | {"workers": 0, "lost": 0}))
+    assert looked(tmp_path)["head"]["staff"] == ""
 
 
 @pytest.mark.slow

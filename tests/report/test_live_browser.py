@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -209,6 +211,35 @@ def test_the_filters_act_on_every_run(window: Browser, two: str) -> None:
     window.run("document.querySelector('#arms button').click()")
     wait(window, f"{rows} === 2")
     press(window, "Escape", 27)
+
+
+def test_workers_and_run_folders_that_are_left_out_are_said_on_the_page(
+    window: Browser, tmp_path: Path
+) -> None:
+    for number in range(25):
+        make_run(tmp_path / f"run{number:02}", [trial("adam", "xor", 0)])
+        os.utime(tmp_path / f"run{number:02}" / "trials.sqlite", (1e9 + number,) * 2)
+    progress = {"phase": "tune", "done": 0.5, "total": 1, "share": 0.5, "elapsed": 1.0, "left": 4.0}
+    content = {"pid": os.getpid(), "time": time.time(), "host": "node7", **progress}
+    content |= {"workers": 3, "lost": 1, "rate": 12.0}
+    (tmp_path / "run24" / "running.json").write_text(json.dumps(content))
+    served = Served(tmp_path)
+    try:
+        window.open(served.address, width=390)
+        wait(window, "document.querySelectorAll('#which input').length === 24")
+        wait(window, "!document.querySelector('#left').hidden")
+        assert window.run("document.querySelector('#left').textContent").startswith(
+            "1 older run folder is left"
+        )
+        wait(window, "document.querySelectorAll('.run').length === 1")
+        staff = window.run("document.querySelector('.staff').textContent")
+        assert staff == (
+            "The sweep runs on node7, another machine. "
+            "Workers of the cluster: 3, 1 was lost, 12 trials per second."
+        )
+        assert window.run(WIDTH) <= 390
+    finally:
+        served.close()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

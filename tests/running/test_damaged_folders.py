@@ -285,6 +285,54 @@ def test_a_disk_that_is_full_at_any_file_leaves_whole_ones_and_no_leftover(
     assert invoke("sweep", "seeds.report=[1, 2, 3]").exit_code == 0
 
 
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EXDEV, errno.EACCES], ids=errno.errorcode.get)
+@pytest.mark.parametrize("nth", [0, 1, 4, 6])
+def test_a_file_system_that_moves_nothing_leaves_whole_files_and_no_leftover(
+    place: Path, monkeypatch: pytest.MonkeyPatch, nth: int, number: int
+) -> None:
+    """As a network's file system does whose server is gone, from whatever file on."""
+    replace, moved = os.replace, 0
+
+    def refuse(*arguments: Any) -> None:
+        nonlocal moved
+        moved += 1
+        if moved > nth:
+            raise OSError(number, os.strerror(number))
+        replace(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", refuse)
+        result = invoke("sweep", "seeds.report=[1, 2, 3]")
+    must_be_one_line(result)
+    assert result.exit_code == 2
+    assert os.strerror(number) in result.stderr
+    assert [path.name for path in (place / "run").iterdir() if path.name.startswith(".")] == []
+    json.loads((place / "run" / "plan.json").read_bytes())
+    json.loads((place / "run" / "report.json").read_bytes())
+    assert invoke("sweep", "seeds.report=[1, 2, 3]").exit_code == 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO], ids=errno.errorcode.get)
+def test_a_file_system_without_locks_is_told_from_a_folder_in_use(
+    place: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    before = results_in(place / "run")
+
+    def refuse(*arguments: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        result = invoke("sweep")
+        assert invoke("status").exit_code == 0
+    must_be_one_line(result)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"annx: run cannot be locked ({os.strerror(number)})")
+    assert "in use" not in result.stderr
+    assert results_in(place / "run") == before
+
+
 @pytest.mark.parametrize("room", [0, 3_000, 20_000, 60_000, 90_000])
 def test_a_disk_that_is_full_at_any_write_is_one_line_and_the_same_command_resumes(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int

@@ -107,24 +107,36 @@ def rewritten(chance: random.Random, run: Path) -> str:
 
 
 def _other_cell(chance: random.Random, file: Path) -> str:
+    """Change a cell, a column or a table; a file that is damaged already stays as it is."""
     store = sqlite3.connect(file)
-    with store:
-        tables = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        table = chance.choice(tables)
-        column = chance.choice([row[1] for row in store.execute(f"PRAGMA table_info({table})")])
-        value = chance.choice(CELLS)
-        what = chance.choice(("one", "all", "gone"))
-        try:
-            if what == "gone":
-                store.execute(f"DROP TABLE {table}")
-            elif what == "all":
-                store.execute(f'UPDATE {table} SET "{column}" = ?', (value,))
-            else:
-                one = f"(SELECT rowid FROM {table} ORDER BY random() LIMIT 1)"
-                store.execute(f'UPDATE {table} SET "{column}" = ? WHERE rowid = {one}', (value,))
-        except sqlite3.Error:  # a constraint, or a table without row numbers
-            store.execute(f"DELETE FROM {table}")
-    store.close()
+    try:
+        with store:
+            return _changed(chance, store)
+    except sqlite3.DatabaseError as error:
+        return f"unchanged: {error}"
+    finally:
+        store.close()
+
+
+def _changed(chance: random.Random, store: sqlite3.Connection) -> str:
+    tables = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if not tables:
+        return "unchanged: no tables"
+    table = chance.choice(tables)
+    column = chance.choice([row[1] for row in store.execute(f"PRAGMA table_info({table})")])
+    value = chance.choice(CELLS)
+    what = chance.choice(("one", "all", "gone"))
+    try:
+        if what == "gone":
+            store.execute(f"DROP TABLE {table}")
+        elif what == "all":
+            store.execute(f'UPDATE {table} SET "{column}" = ?', (value,))
+        else:
+            rows = store.execute(f"SELECT rowid FROM {table} ORDER BY rowid").fetchall()
+            one = chance.choice(rows or [(0,)])
+            store.execute(f'UPDATE {table} SET "{column}" = ? WHERE rowid = ?', (value, *one))
+    except sqlite3.Error:  # a constraint, or a table without row numbers
+        store.execute(f"DELETE FROM {table}")
     return f"{table}.{column} {what} {value!r}"
 
 

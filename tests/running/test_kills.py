@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
+import json
 import os
 import random
 import signal
+import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sweep_factory import load, stored_maps, without_seconds
 
+from anncore.cli.group import cli
+from anncore.contract.events import StackDone
 from anncore.running.files import LEFTOVER
 from anncore.running.sweep import sweep
 
@@ -119,6 +125,64 @@ def test_a_hundred_kills(tmp_path: Path, undisturbed: tuple[Any, float]) -> None
         place = tmp_path / str(number)
         place.mkdir()
         kill_and_resume(place, moments.uniform(0, 1.1) * seconds, right)
+
+
+def ended_in(run: Path) -> list[str]:
+    """Return the keys of the planned trials that have a result, as they lie in the store."""
+    store = sqlite3.connect(run / "trials.sqlite")
+    keys = store.execute("SELECT key FROM planned JOIN trials USING (key) ORDER BY phase DESC, position")
+    ended = [key for (key,) in keys.fetchall()]
+    store.close()
+    return ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stacks", range(1, 6))
+def test_what_a_killed_sweep_left_is_shown_by_every_verb_and_none_of_them_spoils_it(
+    tmp_path: Path, undisturbed: tuple[Any, float], monkeypatch: pytest.MonkeyPatch, stacks: int
+) -> None:
+    """Killed after so many of its six stacks: every trial that ended is in each table, and no other is."""
+    right, _ = undisturbed
+    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+    monkeypatch.chdir(tmp_path)
+    experiment, run, whole = small(tmp_path), tmp_path / "run", tmp_path / "whole"
+    sweep(experiment, out=whole, executor="serial")
+    ended = 0
+
+    def die(event: Any) -> None:
+        nonlocal ended
+        ended += isinstance(event, StackDone)
+        if ended == stacks:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with forked(lambda: sweep(experiment, out=run, executor="serial", on_event=die)) as pid:
+        wait_for(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+    keys = ended_in(run)
+    assert 0 < len(keys) < len(right[0])
+
+    def invoke(*command: str, code: int = 0) -> str:
+        result = CliRunner().invoke(cli, command)
+        assert result.exit_code == code, (command, result.output, result.exception)
+        return result.output
+
+    status = json.loads(invoke("status", "run", "--json"))
+    assert status["running"] is None
+    tuned, reported = (counts.get("ok", 0) for counts in status["phases"].values())
+    assert tuned + reported == len(keys)
+    invoke("export", "run", "--format", "csv")
+    with (run / "export" / "trials.csv").open(newline="") as file:
+        assert [row["key"] for row in csv.DictReader(file)] == keys
+    said = invoke("report", "run")
+    if reported:
+        assert json.loads((run / "report.json").read_bytes())["counts"]["trials"] == len(keys)
+    else:  # nothing is chosen yet, so that there is nothing to judge
+        left = len(right[0]) - len(keys)
+        assert said.strip() == f"{left} trials not run; 'annx sweep' resumes."
+    for pair in (("run", "whole"), ("whole", "run")):
+        said = invoke("compare", *pair, code=0 if reported else 2)
+        assert reported or said.startswith("annx: run has no report trials yet; let 'annx sweep' go on")
+    sweep(experiment, out=run, executor="serial")
+    assert tables(run) == right
 
 
 @pytest.mark.slow

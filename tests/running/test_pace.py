@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from shipped import REGISTRY
 from trial_factory import make_objective_trial, make_trial
 
 from anncore.running.pace import Meter, work_of
+from anncore.running.progress import EVERY, Progress
 
 
 class Clock:
@@ -218,3 +221,32 @@ def test_the_rate_is_that_of_the_phase_since_its_first_stack_was_heard_of() -> N
     clock.now = 12.0
     meter.heard(trials[2:], 1.0)
     assert meter.rate() == pytest.approx(0.5)  # those that were done before count for nothing
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, 0.0), (0.2, 10.0), (2.0, 14.0)])
+def test_a_disk_that_is_slow_does_not_hold_up_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, most: float
+) -> None:
+    """In 200 s of work a write takes some seconds; those who listen in this process hear all the same.
+
+    A write of 0.2 s comes every 4.2 s, one of 2 s every 32 s: LONGEST limits the pause to 30 s.
+    """
+    now, waited, told = 0.0, 0.0, 0
+
+    def slow_write(path: Path, data: bytes) -> None:
+        nonlocal now, waited
+        now, waited = now + seconds, waited + seconds
+
+    def hear(event: Any) -> None:
+        nonlocal told
+        told += 1
+
+    clock = SimpleNamespace(monotonic=lambda: now, time=lambda: now)
+    monkeypatch.setattr("anncore.running.progress.time", clock)
+    monkeypatch.setattr("anncore.running.progress.replace_file", slow_write)
+    progress = Progress(tmp_path, REGISTRY, hear)
+    while now < 200:
+        progress.show()
+        now += 0.1
+    assert waited <= most
+    assert 0.9 * (200 - waited) / (EVERY + 0.1) <= told <= 200 / EVERY + 1

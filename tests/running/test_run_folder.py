@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
 from sweep_factory import TUNED, load
 
 import anncore
-from anncore import StoreError, load_run, sweep
+from anncore import Executor, StoreError, load_run, sweep
 from anncore.evidence.results import to_csv
 from anncore.running.environment import environment
 from anncore.running.run_folder import RunFolder
@@ -51,6 +53,24 @@ def test_a_run_folder_holds_what_is_documented_and_nothing_else(tmp_path: Path) 
     log = (run / "annx.log").read_text()
     assert "tune: 10 trials, 0 of them done" in log
     assert "report: 6 ok" in log
+
+
+class Talking(Executor):
+    """Runs everything here, and tells its own logger of it."""
+
+    name: ClassVar[str] = "talking"
+
+    def run(self, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Iterator[tuple[Any, Any]]:
+        for task in tasks:
+            logging.getLogger(__name__).warning("worker %s is gone", "tcp://127.0.0.1:1")
+            yield task, work(task)
+
+
+def test_what_an_executor_logs_stands_in_the_log(tmp_path: Path) -> None:
+    sweep(load(tmp_path, TUNED, only=["optimizer=sgd"]), out=tmp_path / "run", executor=Talking())
+    told = f"WARNING {__name__}: worker tcp://127.0.0.1:1 is gone"
+    assert told in (tmp_path / "run" / "annx.log").read_text()
+    assert logging.getLogger(__name__).handlers == []
 
 
 def test_results_come_back_from_a_run_folder(tmp_path: Path) -> None:

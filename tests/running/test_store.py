@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -15,6 +16,7 @@ import sys
 import textwrap
 import threading
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from anncore import StoreError
 from anncore.contract.trial import Part, PlannedRow, Split, Train, Trial, TrialResult
 from anncore.running.files import refuse_network, replace_file
 from anncore.running.float_blobs import pack_floats, unpack_floats
+from anncore.running.following import Follower
 from anncore.running.store import Store
 
 
@@ -343,6 +346,50 @@ def test_a_changed_column_names_the_trial_and_the_way_out(tmp_path: Path, column
     message = rf"damaged \(trial {trial.key[:12]}: .*\)\. Move it away to run its trials anew"
     with pytest.raises(StoreError, match=message), Store(path, write=False) as store:
         list(store.results([trial.key], curves=False))
+
+
+STRANGE = (None, "", "x", "\u202e", 0, -1, 2**62, 1e300, math.inf, b"", b"\0", b"\xff" * 9)
+
+
+def columns_of(path: Path) -> list[tuple[str, str]]:
+    db = sqlite3.connect(path)
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = [(table, row[1]) for table in tables for row in db.execute(f"PRAGMA table_info({table})")]
+    db.close()
+    return columns
+
+
+def test_a_cell_of_any_type_is_one_line(tmp_path: Path) -> None:
+    """Each column of each table holds each of some values: all is read, or a line says what is wrong."""
+    whole, path = tmp_path / "whole.sqlite", tmp_path / "s.sqlite"
+    trials = small_store(whole)
+    tried, lines = 0, []
+    for table, column in columns_of(whole):
+        for value in STRANGE:
+            shutil.copyfile(whole, path)
+            db = sqlite3.connect(path, isolation_level=None)
+            with contextlib.suppress(sqlite3.IntegrityError), contextlib.closing(db):
+                db.execute(f"UPDATE {table} SET {column} = ?", (value,))
+            for read in (partial(all_that_is_read, path, trials), partial(checked, path)):
+                tried += 1
+                try:
+                    read()
+                except StoreError as error:
+                    lines.append(str(error))
+                except Exception as error:
+                    raise AssertionError(f"{table}.{column} = {value!r}: {error!r}") from error
+    assert 0 < len(lines) < tried
+    assert not any("\n" in line for line in lines)
+
+
+def checked(path: Path) -> None:
+    """Read everything, as `annx doctor` does, and as a page does that follows a store."""
+    with Store(path, write=False) as store:
+        store.check()
+    follower = Follower(path.parent)
+    follower.path = path
+    while follower.look(bool).more:
+        pass
 
 
 SCHEMA_1 = """

@@ -34,6 +34,7 @@ class Board:
         self._turn = 0
         self._parts: dict[str, tuple[int, str]] = {}
         self._made: dict[str, Any] = {}  # the parts as objects: an old object is an old part
+        self._left = 0  # run folders that are not listed
         self.version = 0
         self._searched = self._looked_anyway = -SEARCH - ANYWAY
         self._search()
@@ -62,7 +63,8 @@ class Board:
     def _search(self) -> None:
         """List the run folders that are there now; one that was listed keeps its number."""
         listed = []
-        for folder, name in _run_folders(self._given):
+        folders, self._left = _run_folders(self._given)
+        for folder, name in folders:
             run = self._by_path.get(folder)
             if run is None:
                 run = self._by_path[folder] = LiveRun(folder, name, self.arms)
@@ -72,7 +74,7 @@ class Board:
 
     def _publish(self) -> None:
         """Give what changed a new version."""
-        parts: dict[str, Any] = {"arms": self.arms.shown(), "index": self._index()}
+        parts: dict[str, Any] = {"arms": self.arms.shown(), "index": self._index(), "left": self._words()}
         for number, run in enumerate(self.runs):
             parts |= {f"{number}/{name}": part for name, part in run.parts.items()}
         newest = self.version + 1
@@ -94,6 +96,17 @@ class Board:
             if run in self._listed and "head" in run.parts
         ]
 
+    def _words(self) -> str:
+        """Say how many run folders are not on the page, and how to see them; "" where all are."""
+        if not self._left:
+            return ""
+        what = "1 older run folder is" if self._left == 1 else f"{self._left} older run folders are"
+        which = "it" if self._left == 1 else "one"
+        return (
+            f"{what} left out: of a folder that holds run folders this page has the newest {MOST_RUNS}. "
+            f"To see {which}, name it: annx serve DIR."
+        )
+
     def since(self, version: int, runs: Sequence[int] | None, find: str) -> tuple[dict[str, str], list[int]]:
         """Return the parts that changed after a version, and which runs these are for.
 
@@ -102,7 +115,7 @@ class Board:
         """
         known = [number for number, run in enumerate(self.runs) if run in self._listed]
         sent = self._default(known) if runs is None else [number for number in runs if number in known]
-        wanted = {"arms", "index"}
+        wanted = {"arms", "index", "left"}
         for number in sent:
             wanted |= set(self._names(number, find))
         changed = {
@@ -129,15 +142,18 @@ class Board:
         yield from (f"{number}/problem/{place}" for place in fitting[:room])
 
 
-def _run_folders(given: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield each run folder and its name; a folder that is none yet, and holds none, may become one."""
-    seen: set[Path] = set()
+def _run_folders(given: Sequence[Path]) -> tuple[list[tuple[Path, str]], int]:
+    """Return each run folder with its name, and how many are left out.
+
+    A folder that is none yet, and holds none, may become one.
+    """
+    listed: dict[Path, str] = {}
+    left: set[Path] = set()
     for folder in given:
         inside = [] if _is_run(folder) else _newest(folder)
-        for path in inside or [folder]:
-            if path not in seen:
-                seen.add(path)
-                yield path, str(path)
+        left |= set(inside[MOST_RUNS:])
+        listed |= {path: str(path) for path in inside[:MOST_RUNS] or [folder]}
+    return list(listed.items()), len(left - listed.keys())
 
 
 def _is_run(folder: Path) -> bool:
@@ -153,4 +169,4 @@ def _newest(folder: Path) -> list[Path]:
                 ages.append((-(path / "trials.sqlite").stat().st_mtime, path))
     except OSError:
         return [path for _, path in sorted(ages)]
-    return [path for _, path in sorted(ages)[:MOST_RUNS]]
+    return [path for _, path in sorted(ages)]

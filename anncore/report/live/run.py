@@ -28,7 +28,8 @@ from anncore.report.live.table import shown_trials
 from anncore.report.live.tally import Tally, short
 from anncore.report.printable import printable
 from anncore.running.following import NOTHING, PHASES, Follower, stated
-from anncore.running.progress import driver, running
+from anncore.running.progress import Running, driver, running_there
+from anncore.running.progress_line import staff
 from anncore.running.stored_plan import read_plan
 
 JUST_NOW = 10.0  # seconds: a sweep tells of itself only from its first trial to its last
@@ -152,13 +153,14 @@ class LiveRun:
 
     def _nothing(self) -> dict[str, Any]:
         """Return the head of a folder of which nothing is known yet."""
-        empty = {"phases": {}, "done": 0, "planned": 0, "running": None, "report": None}
+        empty = {"phases": {}, "done": 0, "planned": 0, "running": None, "staff": "", "report": None}
         return {"name": self.name, "state": "reading", "words": "", **empty}
 
     def _head(self) -> dict[str, Any]:
         phases = self._counts
         done = {phase: counts.total() - counts["missing"] for phase, counts in phases.items()}
-        now = running(self.folder)
+        there = running_there(self.folder)
+        now = None if there is None else there.event
         state, words = self._state(phases, now is not None)
         planned = self._plan.get("counts", {})
         return {
@@ -170,6 +172,7 @@ class LiveRun:
             # A phase that is not planned yet has as many trials as the plan foresees.
             "planned": sum(counts.total() or planned.get(phase, 0) for phase, counts in phases.items()),
             "running": None if now is None else dataclasses.asdict(now),
+            "staff": "" if there is None else _staff(there),
             "report": self._report.look(done, now),
         }
 
@@ -204,3 +207,11 @@ class LiveRun:
     def _machine(self) -> dict[str, Any]:
         number = driver(self.folder)
         return machine(self.folder) | {"processes": [] if number is None else self._workers.look(number)}
+
+
+def _staff(there: Running) -> str:
+    """Say which other machine runs a sweep, and how many workers of a cluster; "" where there are none."""
+    words = [f"The sweep runs on {short(there.elsewhere)}, another machine."] if there.elsewhere else []
+    if there.workers or there.lost:
+        words.append(f"Workers of the cluster: {staff(there.workers, there.lost, there.rate)}.")
+    return " ".join(words)

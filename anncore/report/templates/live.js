@@ -121,6 +121,7 @@ class RunView {
     this.caption = el("p", { className: "small" });
     this.errors = el("ul", { className: "errors" });
     this.noErrors = el("p", { className: "small", textContent: "None so far." });
+    this.staff = el("p", { className: "staff", hidden: true });
     this.machine = el("p", { className: "small" });
     this.processes = el("table");
     this.makeTrials();
@@ -132,7 +133,7 @@ class RunView {
       el("h3", { textContent: "Learning curves" }), this.caption, this.curves,
       el("h3", { textContent: "Trials that did not end well" }), this.noErrors, this.errors,
       this.trials,
-      el("h3", { textContent: "Machine" }), this.machine, this.scroll(this.processes, "Processes"));
+      el("h3", { textContent: "Machine" }), this.staff, this.machine, this.scroll(this.processes, "Processes"));
     this.node.setAttribute("aria-labelledby", this.name.id);
   }
 
@@ -178,6 +179,8 @@ class RunView {
       : now ? `${PHASES[now.phase]}: ${now.done.toFixed(1)} of ${plural(now.total, "trial")}, ${percent(now.share)} of all work, `
         + `${duration(now.elapsed)} so far${now.left === null ? "" : `, about ${duration(now.left)} left`}`
       : `${head.done} of ${plural(head.planned, "trial")} done`;
+    this.staff.textContent = head.staff;
+    this.staff.hidden = !head.staff;
     this.showStatuses(head.phases);
     this.showReport(head.report);
   }
@@ -495,6 +498,8 @@ function showRuns() {
       el("span", { className: "name", textContent: one.name }))));
     if (inside) { const again = box.querySelector(`input[value="${focused}"]`); if (again) again.focus(); }
   }
+  $("left").textContent = parts.get("left") || "";
+  $("left").hidden = !parts.get("left");
   for (const [run, view] of views) {
     if (!shown.includes(run)) { view.node.remove(); views.delete(run); }
   }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
+import json
 import logging
 import multiprocessing
 import pickle
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from anncore import AnnxError, Executor, Lost, Worker, counted, hookimpl, hyper, load_registry, signals_held
@@ -112,14 +115,41 @@ def _client_of(executor: Dask, patience: float) -> Any:
     from distributed import Client
 
     _silence()
-    named = {"scheduler_file": executor.scheduler_file} if executor.scheduler_file else {}
+    address = executor.scheduler or _address_in(executor.scheduler_file, patience)
     try:
-        return Client(executor.scheduler or None, **named, timeout=patience, set_as_default=False)
+        return Client(address, timeout=patience, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise AnnxError(
             f"executor 'dask': no scheduler answers at {executor.place} ({reason}); is it running?"
         ) from None
+
+
+def _address_in(file: str, patience: float) -> str:
+    """Return the address that a scheduler writes in a file; raises AnnxError where it does not come.
+
+    distributed would wait for the file for ever.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return _address_of(Path(file))
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            reason = "it holds no address"
+        if time.monotonic() >= until:
+            raise AnnxError(f"executor 'dask': no scheduler answers at {file} ({reason}); is it running?")
+        time.sleep(LOOK)
+
+
+def _address_of(file: Path) -> str:
+    if file.is_fifo():  # it would be waited on for ever
+        raise OSError(errno.EINVAL, "it is a pipe")
+    address = json.loads(file.read_bytes())["address"]
+    if not isinstance(address, str):
+        raise TypeError
+    return address
 
 
 def _silence() -> None:

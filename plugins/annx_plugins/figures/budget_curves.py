@@ -24,6 +24,8 @@ from anncore import (
 )
 
 FEWEST = 3  # configurations that make a curve
+EVERY = 256  # k up to which every one is drawn
+AN_OCTAVE = 64  # k that are drawn of twice as many
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class BudgetCurves(Figure):
 
     def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any) -> None:
         """Draw all curves of a data set: with the band of `only`, or marked at their ends where it is ""."""
-        full = max(len(curve.k) for curve in curves.values())
+        full = max(curve.n for curve in curves.values())
         bands = curves.values() if only else ()  # the panels of one data set share an axis
         low, high, log = self._range(ax, list(curves.values()), list(bands))
         drawing.log_axis(ax.xaxis, 1, full)
@@ -151,7 +153,7 @@ class BudgetCurves(Figure):
 
     def _ends(self, ax: Any, curves: Mapping[str, _Curve], low: float, theme: Any) -> None:
         """Mark the scores at the full budget on a strip: filled where the leader's band leaves them out."""
-        leader = curves.get(_leader(curves, max(len(curve.k) for curve in curves.values())) or "")
+        leader = curves.get(_leader(curves, max(curve.n for curve in curves.values())) or "")
         ends = {
             arm: float(curve.center[-1]) for arm, curve in curves.items() if math.isfinite(curve.center[-1])
         }
@@ -193,7 +195,7 @@ class BudgetCurves(Figure):
 
     def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str], units: str) -> str:
         """Say who leads with one configuration and who with all, on how many data sets."""
-        full = max(len(curve.k) for own in curves.values() for curve in own.values())
+        full = max(curve.n for own in curves.values() for curve in own.values())
         arms = {arm for own in curves.values() for arm in own}
         if len(arms) == 1:
             (arm,) = arms
@@ -259,7 +261,7 @@ class BudgetCurves(Figure):
     ) -> str:
         words = metric_words(metric, report["unit"])
         every = [curve for own in curves.values() for curve in own.values()]
-        sizes = sorted({len(curve.k) for curve in every})
+        sizes = sorted({curve.n for curve in every})
         n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         said = f"Line: {which} {words} of the best of k of the {n} configurations tried. "
         if len(curves) == 1:
@@ -286,7 +288,7 @@ class BudgetCurves(Figure):
         )
         clear = 0
         for own in curves.values():
-            leader = own.get(_leader(own, max(len(curve.k) for curve in own.values())) or "")
+            leader = own.get(_leader(own, max(curve.n for curve in own.values())) or "")
             clear += leader is not None and any(
                 leader.leaves_out(curve)
                 for curve in own.values()
@@ -300,7 +302,7 @@ class BudgetCurves(Figure):
 
     def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]], which: str, unit: str) -> str:
         parts = [
-            f"{arm} on {problem}: {curve.center[-1]:.3g}{unit} with {len(curve.k)}"
+            f"{arm} on {problem}: {curve.center[-1]:.3g}{unit} with {curve.n}"
             for problem, own in list(curves.items())[:12]
             for arm, curve in list(own.items())[:8]
             if math.isfinite(curve.center[-1])
@@ -311,11 +313,12 @@ class BudgetCurves(Figure):
 def _curves(scores: Any, goal: str, bounds: tuple[float, float], which: str) -> dict[str, dict[str, _Curve]]:
     """Return the curves by problem and arm, without those that have no finite point."""
     by_problem: dict[str, dict[str, _Curve]] = {}
-    for (problem, arm), rows in budget_curve(scores, goal=goal, bounds=bounds).groupby(
-        ["problem", "arm"], sort=False
-    ):
+    numbers = scores.groupby(["problem", "arm"])["config"].nunique()
+    for (problem, arm), rows in budget_curve(
+        scores, goal=goal, bounds=bounds, sizes=_sizes({int(n) for n in numbers})
+    ).groupby(["problem", "arm"], sort=False):
         curve = _Curve(rows, goal, which)
-        if len(rows) >= FEWEST and np.isfinite(curve.center).any():
+        if curve.n >= FEWEST and np.isfinite(curve.center).any():
             by_problem.setdefault(str(problem), {})[str(arm)] = curve
     whole = scores["score"].notna().groupby([scores[name] for name in ("problem", "arm", "config")]).all()
     for (problem, arm), ok in whole.groupby(["problem", "arm"]):
@@ -335,11 +338,19 @@ def _without(scores: Any, curves: Mapping[str, Mapping[str, _Curve]]) -> list[st
     ]
 
 
+def _sizes(ends: set[int]) -> list[int]:
+    """Return the k that are drawn: all up to EVERY, then as many as a log axis shows, and all ends."""
+    octaves = max(0.0, math.log2(max(ends, default=1) / EVERY))
+    further = np.geomspace(EVERY, max(ends, default=1), math.ceil(AN_OCTAVE * octaves) + 1) if octaves else ()
+    return sorted({*range(1, EVERY + 1), *(int(k) for k in further), *ends})
+
+
 class _Curve:
     """One arm's budget curve on one data set."""
 
     def __init__(self, rows: Any, goal: str, which: str) -> None:
         self.k = rows["k"].to_numpy(float)
+        self.n = int(rows["n"].iloc[0])  # configurations
         self.center = rows[which].to_numpy(float)
         self.low, self.high = (rows[f"{which}_{end}"].to_numpy(float) for end in ("low", "high"))
         self.sign = -1.0 if goal == "max" else 1.0
@@ -354,11 +365,11 @@ class _Curve:
         return scaled
 
     def cost(self, k: int) -> float:
-        value = self.center[min(k, len(self.k)) - 1]
+        value = self.center[np.searchsorted(self.k, min(k, self.n))]
         return float(self.sign * value) if math.isfinite(value) else math.inf
 
     def label(self, arm: str) -> str:
-        return f"{arm} ×{self.lost}/{len(self.k)}" if self.lost else arm
+        return f"{arm} ×{self.lost}/{self.n}" if self.lost else arm
 
     def apart(self, other: _Curve) -> bool:
         return bool(self.high[-1] < other.low[-1] or other.high[-1] < self.low[-1])

@@ -26,6 +26,7 @@ FAR = 30  # values beyond so many medians of a panel lie on its upper edge
 WIDEST = 100  # more than so many times the smallest value needs a log axis
 COUNT = 6.5  # points: the size of the counts of lost seeds
 LANE = 0.2  # the share of a panel's height that diverged values get
+MANY = 64  # values of an arm above which those that look alike are drawn as one artist
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,8 @@ class LRSensitivity(Figure):
         if row["others"]:
             thin = 0
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
+        if len(clean) > MANY:
+            clean = self._points_at_once(ax, clean, row, style, theme)
         for point in clean:
             self._point(ax, point, row, style, theme)
         for finished, run in groupby(points, key=lambda p: math.isfinite(p["value"])):
@@ -208,6 +211,30 @@ class LRSensitivity(Figure):
                 markeredgewidth=1.2,
                 zorder=3,
             )
+
+    def _points_at_once(
+        self, ax: Any, points: list[dict[str, Any]], row: dict[str, Any], style: Any, theme: Any
+    ) -> list[dict[str, Any]]:
+        """Draw the values but for the best, those that look alike as one artist; return the best.
+
+        Of thousands of artists matplotlib draws some hundred a second, and each is an element of the page.
+        """
+        size = 4.5 if style.highlighted else 2.5
+        others = [p for p in points if p["value_of"] != row["best"]]
+        for whole, face in ((True, style.color), (False, theme.token("paper"))):
+            alike = [p for p in others if (p["ok"] == p["n"]) == whole]
+            ax.plot(
+                [p["value_of"] for p in alike],
+                [p["value"] for p in alike],
+                style.marker,
+                color=style.color,
+                markerfacecolor=face,
+                markersize=size,
+                markeredgecolor=style.color,
+                markeredgewidth=0.7,
+                zorder=3,
+            )
+        return [p for p in points if p["value_of"] == row["best"]]
 
     def _point(self, ax: Any, p: dict[str, Any], row: dict[str, Any], style: Any, theme: Any) -> None:
         """Draw one value of the hyperparameter: a star for the best, hollow where a seed was lost."""
