@@ -593,6 +593,29 @@ def _bi_tempered(F: Any, z: Any, y: Any, t1: float, t2: float) -> Any:
     return bi_tempered_logistic_loss(z, y, t1, t2, num_iters=1000)
 
 
+def _tempered(F: Any, z: Any, y: Any, t1: float, t2: float) -> Any:
+    """Return the bi-tempered loss by its formula; the last round of Newton's method carries the gradient."""
+    top, k = z.max(dim=1, keepdim=True)[0].detach(), t2 - 1
+    s = z.new_zeros(len(z), 1)
+    for _ in range(100):
+        s, base = s.detach(), 1 + k * (s.detach() + top - z)
+        slope = -(base ** (-1 / k - 1)).sum(1, keepdim=True).detach()
+        s = s - ((base ** (-1 / k)).sum(1, keepdim=True) - 1) / slope
+    p = (1 + k * (s + top - z)) ** (-1 / k)
+    logs = (1 - p ** (1 - t1)) / (1 - t1)  # y log y is 0 for hard labels
+    return (y * logs - (y - p ** (2 - t1)) / (2 - t1)).sum(1).mean()
+
+
+def _sparsemax_loss(F: Any, z: Any, y: Any) -> Any:
+    """Return Martins & Astudillo's loss, equation 8."""
+    falling = z.sort(dim=1, descending=True)[0]
+    count = y.new_tensor(range(1, z.shape[1] + 1))
+    inside = 1 + count * falling > falling.cumsum(1)
+    tau = ((falling * inside).sum(1) - 1) / inside.sum(1)
+    within = (z > tau[:, None]) * (z**2 - tau[:, None] ** 2)
+    return (0.5 * within.sum(1) + 0.5 - (z * y).sum(1)).mean()
+
+
 def _by_example(a: Any, y: Any, alpha: float, beta: float) -> Any:
     """Return the mean of pytorch-optimizer's Tversky loss of one example after the other, from logits."""
     from pytorch_optimizer import TverskyLoss
@@ -1733,6 +1756,17 @@ ROWS = [
         )
         for t1, t2, inputs in ((0.8, 1.2, "margins"), (0.2, 4.0, "margins"), (0.5, 1.5, "margin"))
     ),
+    *(
+        loss(
+            "bi_tempered",
+            "margins",
+            lambda F, z, y, t1=t1, t2=t2: _tempered(F, z, y, t1, t2),
+            t1=t1,
+            t2=t2,
+        )
+        for t1, t2 in ((0.7, 1.3), (0.4, 3.0))
+    ),
+    loss("sparsemax_loss", "margins", _sparsemax_loss),
     loss("dice", "picture", lambda F, a, y: _overlap(a, y, a**2 + y**2, 1.0), preset="paper"),
     loss("tversky", "picture", lambda F, a, y: _tversky(a, y, 0.3, 0.7), alpha=0.3, beta=0.7),
     po(
