@@ -24,7 +24,6 @@ PACKAGES = (
     "pandas",
     "scikit-learn",
     "matplotlib",
-    "seaborn",
     "pluggy",
     "threadpoolctl",
     "llvmlite",

@@ -81,22 +81,20 @@ class HeatMap(Figure):
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, grid: _Grid) -> None:
         import numpy as np
-        import seaborn as sns
         from matplotlib.colors import ListedColormap
 
         levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
         failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
-        sns.heatmap(
-            levels.T if grid.turned else levels,
-            mask=failed.T if grid.turned else failed,
-            ax=ax,
+        cells = np.ma.masked_array(levels, failed)
+        ax.pcolormesh(
+            cells.T if grid.turned else cells,
             cmap=ListedColormap(list(theme.ramp)),
             vmin=-0.5,
             vmax=len(theme.ramp) - 0.5,
-            cbar=False,
             linewidths=1.5,
-            linecolor=theme.token("paper"),
+            edgecolors=theme.token("paper"),
         )
+        ax.spines[:].set_visible(False)
         ax.grid(visible=False)
         for i, arm in enumerate(arms):
             for j, column in enumerate(columns):
