@@ -13,6 +13,30 @@ from anncore.report.drawing.sheet import DPI
 EXACT = 96  # colours of a PNG's palette that are taken as they are
 
 
+def to_both(figure: Any) -> tuple[str, bytes]:
+    """Return a figure as SVG and as PNG, as `to_svg` and `to_png` do, laid out once.
+
+    Texts in the pixels lie where they lie in the vectors, to a fraction of a pixel.
+    """
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    from anncore.report.drawing.renderers import POINTS, Both, Vectors
+
+    if figure.images or any(ax.images for ax in figure.axes):
+        return to_svg(figure), to_png(figure)  # each has its own size of an image
+    buffer, before = io.StringIO(), figure.dpi
+    size = width, height = figure.get_size_inches()
+    vectors: Any = Vectors(size, buffer, before)
+    pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
+    figure.dpi = POINTS
+    try:
+        figure.draw(Both(vectors, pixels))
+    finally:
+        figure.dpi = before
+    vectors.finalize()
+    return _cleaned(buffer.getvalue()), _png(pixels)
+
+
 def to_svg(figure: Any) -> str:
     """Return a figure as SVG without date, its numbers cut to a hundredth of a point.
 
@@ -21,7 +45,11 @@ def to_svg(figure: Any) -> str:
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), buffer.getvalue())
+    return _cleaned(buffer.getvalue())
+
+
+def _cleaned(svg: str) -> str:
+    text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), svg)
     text = re.sub(r"<metadata>.*?</metadata>|<!-- .*? -->", "", text, flags=re.DOTALL)
     text = re.sub(r'(translate\([^)]*\)| [xy]="[^"]*")', lambda place: _cut(place[0]), text)
     text = re.sub(r'<g id="[^"]*_\d+">', "<g>", text)
@@ -43,14 +71,19 @@ def to_png(figure: Any) -> bytes:
     to the nearest of the palette.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image  # matplotlib writes its PNG with it
 
     before = figure.dpi
     figure.dpi = DPI
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     figure.dpi = before
+    return _png(canvas)
+
+
+def _png(drawn_on: Any) -> bytes:
+    from PIL import Image  # matplotlib writes its PNG with it
+
+    pixels = np.asarray(drawn_on.buffer_rgba())[..., :3]
     buffer = io.BytesIO()
     drawn = paletted(Image.fromarray(np.ascontiguousarray(pixels)))
     drawn.save(buffer, "PNG", dpi=(DPI, DPI))
@@ -68,8 +101,10 @@ def paletted(image: Any) -> Any:
     colors = np.array([color for _, color in counted], np.int32)
     palette = colors
     if len(colors) > 256:
-        rest = image.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        covering = np.array(rest.getpalette()[: 3 * (256 - EXACT)], np.int32).reshape(-1, 3)
+        # Each colour once: what covers them does not depend on how often they are there.
+        every = Image.fromarray(colors.astype(np.uint8)[None])
+        rest = every.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        covering = np.array((rest.getpalette() or [])[: 3 * (256 - EXACT)], np.int32).reshape(-1, 3)
         palette = np.concatenate([colors[:EXACT], covering])
     # |c - p|² = |c|² - 2 c·p + |p|², of which |c|² is the same for every p
     off = (palette**2).sum(axis=1) - 2 * (colors @ palette.T)
