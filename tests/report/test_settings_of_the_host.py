@@ -15,12 +15,12 @@ from sweep_factory import load
 
 from anncore import StoreError
 from anncore.report import write_report
+from anncore.report.write import NotDrawn, figures_to_draw
 from anncore.running.sweep import sweep
 
 DRAWN = """
 import hashlib, sys
 from anncore.report.drawing import drawing_style, to_png
-from anncore.report.write import NotDrawn, figures_to_draw
 from anncore.report.drawing.sheet import new_sheet
 from anncore.report.theme import Theme
 with drawing_style():
