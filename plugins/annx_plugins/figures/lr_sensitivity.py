@@ -190,8 +190,7 @@ class LRSensitivity(Figure):
         if row["others"]:
             thin = 0
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
-        for point in clean:
-            self._point(ax, point, row, style, theme)
+        self._points(ax, clean, row, style, theme)
         for finished, run in groupby(points, key=lambda p: math.isfinite(p["value"])):
             if finished:
                 continue
@@ -208,29 +207,32 @@ class LRSensitivity(Figure):
                 zorder=3,
             )
 
-    def _point(self, ax: Any, p: dict[str, Any], row: dict[str, Any], style: Any, theme: Any) -> None:
-        """Draw one value of the hyperparameter: a star for the best, hollow where a seed was lost."""
+    def _points(
+        self, ax: Any, points: list[dict[str, Any]], row: dict[str, Any], style: Any, theme: Any
+    ) -> None:
+        """Draw an arm's values: a star for the best, hollow where a seed was lost; alike ones at once."""
+        alike: dict[tuple[bool, bool], list[tuple[float, float]]] = {}
+        for p in points:
+            best, whole = p["value_of"] == row["best"], p["ok"] == p["n"]
+            alike.setdefault((best, best or whole), []).append((p["value_of"], p["value"]))
         size = 4.5 if style.highlighted else 2.5
-        whole = p["ok"] == p["n"]
-        face = style.color if whole else theme.token("paper")
-        best, mark = p["value_of"] == row["best"], style.marker
-        if best:
-            mark, face = "*", style.color
-        ax.plot(
-            [p["value_of"]],
-            [p["value"]],
-            mark,
-            color=style.color,
-            markerfacecolor=face,
-            markersize=11 if best else size,
-            markeredgecolor=theme.token("paper") if best else style.color,
-            markeredgewidth=0.7,
-            zorder=4 if best else 3,
-            clip_on=not best,
-        )
-        if best and row["edge"]:
-            ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
-            ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
+        for (best, filled), places in alike.items():
+            x, y = zip(*places, strict=True)
+            ax.plot(
+                x,
+                y,
+                "*" if best else style.marker,
+                color=style.color,
+                markerfacecolor=style.color if filled else theme.token("paper"),
+                markersize=11 if best else size,
+                markeredgecolor=theme.token("paper") if best else style.color,
+                markeredgewidth=0.7,
+                zorder=4 if best else 3,
+                clip_on=not best,
+            )
+            if best and row["edge"]:
+                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
+                ax.plot(x, y, "o", mew=1, zorder=3, clip_on=False, **ring)
 
     def _lost_counts(
         self, ax: Any, rows: list[dict[str, Any]], edges: tuple[float, float], theme: drawing.Theme
