@@ -81,39 +81,47 @@ def to_png(figure: Any) -> bytes:
 
 
 def _png(drawn_on: Any) -> bytes:
-    from PIL import Image  # matplotlib writes its PNG with it
-
-    pixels = np.asarray(drawn_on.buffer_rgba())[..., :3]
     buffer = io.BytesIO()
-    drawn = paletted(Image.fromarray(np.ascontiguousarray(pixels)))
-    drawn.save(buffer, "PNG", dpi=(DPI, DPI))
+    pixels = np.asarray(drawn_on.buffer_rgba())[..., :3]
+    paletted(pixels).save(buffer, "PNG", dpi=(DPI, DPI))
     return buffer.getvalue()
 
 
-def paletted(image: Any) -> Any:
-    """Return an RGB image with a palette: its most frequent colours exactly, and others that cover the rest.
+def paletted(pixels: Any) -> Any:
+    """Return (H, W, 3) bytes as an image with a palette: the most frequent colours exactly, and others that
+    cover the rest.
 
     Each pixel gets the nearest colour by Euclidean distance; with 256 colours or fewer nothing changes.
     """
-    from PIL import Image
+    from PIL import Image  # matplotlib writes its PNG with it
 
-    counted = sorted(image.getcolors(image.width * image.height), key=lambda pair: (-pair[0], pair[1]))
-    colors = np.array([color for _, color in counted], np.int32)
-    palette = colors
+    packed = _packed(pixels).ravel()
+    # Of a drawing most pixels are as the one before: runs are a tenth of them.
+    starts = np.flatnonzero(np.concatenate([[True], packed[1:] != packed[:-1]]))
+    lengths = np.diff(starts, append=len(packed))
+    every, which = np.unique(packed[starts], return_inverse=True)
+    counts = np.bincount(which, lengths)
+    order = np.argsort(-counts, kind="stable")  # of equals the darker one, as `every` is sorted
+    colors = np.stack([every >> 16, (every >> 8) & 255, every & 255], axis=1)
+    palette = frequent = colors[order]
     if len(colors) > 256:
         # Each colour once: what covers them does not depend on how often they are there.
-        every = Image.fromarray(colors.astype(np.uint8)[None])
-        rest = every.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        once = Image.fromarray(frequent.astype(np.uint8)[None])
+        rest = once.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         covering = np.array((rest.getpalette() or [])[: 3 * (256 - EXACT)], np.int32).reshape(-1, 3)
-        palette = np.concatenate([colors[:EXACT], covering])
+        palette = np.concatenate([frequent[:EXACT], covering])
     # |c - p|² = |c|² - 2 c·p + |p|², of which |c|² is the same for every p
     off = (palette**2).sum(axis=1) - 2 * (colors @ palette.T)
-    place = np.zeros(1 << 24, np.uint8)  # by a colour's three bytes
-    place[_packed(colors)] = off.argmin(axis=1)
-    drawn = Image.fromarray(place[_packed(np.asarray(image, np.int32))])
+    nearest = off.argmin(axis=1).astype(np.uint8)
+    drawn = Image.fromarray(np.repeat(nearest[which], lengths).reshape(pixels.shape[:2]))
     drawn.putpalette(palette.astype(np.uint8).tobytes())
     return drawn
 
 
-def _packed(colors: Any) -> Any:
-    return (colors[..., 0] << 16) | (colors[..., 1] << 8) | colors[..., 2]
+def _packed(pixels: Any) -> Any:
+    """Return each pixel's three bytes as one number."""
+    whole = pixels[..., 0].astype(np.int32)
+    for channel in (1, 2):
+        whole <<= 8
+        whole |= pixels[..., channel]
+    return whole

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 
-
 MEASURED_AT = 100.0  # points; widths are proportional to the size of the type
 
 
