@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -51,11 +53,31 @@ def sheet(draw: Callable[[Any], None]) -> Any:
     return figure
 
 
+def of_matplotlib(figure: Any) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def elements(svg: str) -> list[tuple[str, dict[str, str]]]:
+    """Return what is drawn, element by element, numbers cut to a hundredth, without mere groups."""
+
+    def cut(text: str) -> str:
+        return re.sub(r"(\d\.\d\d)\d+", r"\1", " ".join(text.split()))
+
+    drawn = []
+    for one in ElementTree.fromstring(svg).iter():
+        if one.tag.partition("}")[2] in ("path", "use", "image", "rect", "clipPath", "pattern"):
+            drawn.append((one.tag, {name: cut(value) for name, value in one.attrib.items()}))
+    return drawn
+
+
 @pytest.mark.parametrize("draw", [lines, many_marks, areas, cells, a_picture], ids=lambda draw: draw.__name__)
 def test_both_are_as_drawn_one_by_one(draw: Callable[[Any], None]) -> None:
     with drawing_style():
         svg, png = to_both(sheet(draw))
         assert svg == to_svg(sheet(draw))
+        assert elements(svg) == elements(of_matplotlib(sheet(draw)))
         own = np.asarray(Image.open(io.BytesIO(to_png(sheet(draw)))).convert("RGB"), float)
     both = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
     assert both.shape == own.shape

@@ -57,8 +57,12 @@ class _Letters(TextToPath):
 LETTERS = _Letters()
 
 
+class ForEachAloneError(Exception):
+    """What is drawn has pixels of its own, of another size for each renderer."""
+
+
 class Vectors(RendererSVG):
-    """matplotlib's renderer of SVG, without the names of groups that nothing refers to."""
+    """matplotlib's renderer of SVG, without the groups that nothing refers to, about an element each."""
 
     def __init__(self, size: tuple[float, float], file: Any, image_dpi: float) -> None:
         width, height = size
@@ -66,6 +70,18 @@ class Vectors(RendererSVG):
         make: Any = super().__init__
         make(width * POINTS, height * POINTS, file, image_dpi=image_dpi, metadata=nothing)
         self._text2path = LETTERS
+        self._named: list[bool] = []
+
+    def open_group(self, s: str, gid: str | None = None) -> None:
+        """Begin a group that an author has named."""
+        self._named.append(gid is not None)
+        if gid is not None:
+            super().open_group(s, gid)  # type: ignore[no-untyped-call]
+
+    def close_group(self, s: str) -> None:
+        """End a group."""
+        if self._named.pop():
+            super().close_group(s)  # type: ignore[no-untyped-call]
 
 
 class Both(RendererBase):
@@ -132,7 +148,11 @@ class Both(RendererBase):
 
     def draw_image(self, gc: Any, x: float, y: float, im: Any, transform: Any = None) -> None:
         """Refuse: each renderer has its own size of an image, and such a figure is drawn twice."""
-        raise NotImplementedError("a figure with images is drawn for each renderer by itself")
+        raise ForEachAloneError
+
+    def start_rasterizing(self) -> None:
+        """Refuse what an author has asked to be pixels among vectors."""
+        raise ForEachAloneError
 
     def draw_text(
         self,

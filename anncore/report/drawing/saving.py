@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,39 +22,56 @@ def to_both(figure: Any) -> tuple[str, bytes]:
     """
     from matplotlib.backends.backend_agg import RendererAgg
 
-    from anncore.report.drawing.renderers import POINTS, Both, Vectors
+    from anncore.report.drawing.renderers import Both, ForEachAloneError, Vectors
 
-    if figure.images or any(ax.images for ax in figure.axes):
-        return to_svg(figure), to_png(figure)  # each has its own size of an image
-    buffer, before = io.StringIO(), figure.dpi
-    size = width, height = figure.get_size_inches()
-    vectors: Any = Vectors(size, buffer, before)
+    buffer, (width, height) = io.StringIO(), figure.get_size_inches()
     pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
-    figure.dpi = POINTS
     try:
-        figure.draw(Both(vectors, pixels))
-    finally:
-        figure.dpi = before
-    vectors.finalize()
+        if figure.images or any(ax.images for ax in figure.axes):
+            raise ForEachAloneError
+        vectors: Any = Vectors((width, height), buffer, figure.dpi)
+        with _laid_out_in_points(figure):
+            figure.draw(Both(vectors, pixels))
+        vectors.finalize()
+    except ForEachAloneError:
+        return to_svg(figure), to_png(figure)
     return _cleaned(buffer.getvalue()), _png(pixels)
 
 
 def to_svg(figure: Any) -> str:
     """Return a figure as SVG without date, its numbers cut to a hundredth of a point.
 
-    What is not visible is left out as well: indentation, comments, metadata and the names of groups make a
-    seventh of the file, and a report holds every figure twice.
+    What is not visible is left out as well: indentation, comments, metadata and groups without a name make a
+    fifth of the file, and a report holds every figure twice.
     """
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    from matplotlib.backends.backend_mixed import MixedModeRenderer
+
+    from anncore.report.drawing.renderers import Vectors
+
+    buffer, size, dpi = io.StringIO(), figure.get_size_inches(), figure.dpi
+    vectors = Vectors(size, buffer, dpi)
+    with _laid_out_in_points(figure):
+        mixed: Any = MixedModeRenderer(figure, size[0], size[1], dpi, vectors)  # type: ignore[no-untyped-call]
+        figure.draw(mixed)
+        mixed.finalize()
     return _cleaned(buffer.getvalue())
+
+
+@contextmanager
+def _laid_out_in_points(figure: Any) -> Iterator[None]:
+    """Let a point be one unit of the drawing, as an SVG has it."""
+    before = figure.dpi
+    figure.dpi = 72
+    try:
+        yield
+    finally:
+        figure.dpi = before
 
 
 def _cleaned(svg: str) -> str:
     text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), svg)
     text = re.sub(r"<metadata>.*?</metadata>|<!-- .*? -->", "", text, flags=re.DOTALL)
     text = re.sub(r'(translate\([^)]*\)| [xy]="[^"]*")', lambda place: _cut(place[0]), text)
-    text = re.sub(r'<g id="[^"]*_\d+">', "<g>", text)
     return re.sub(r"[ \t]*\n\s*", "\n", text)
 
 
