@@ -103,7 +103,7 @@ def test_a_report_that_lost_its_figures_does_not_replace_one_that_has_them(
     monkeypatch.setattr("anncore.report.write.draw_figure", drawing)
     write_report(results, run)
     before = {path: path.read_bytes() for path in (*run.glob("report.*"), *(run / "figures").iterdir())}
-    assert len(before) == 7
+    assert len(before) == 6
     (run / "figures" / "drawn.json").unlink()
     del before[run / "figures" / "drawn.json"]
     monkeypatch.setattr("anncore.report.write.draw_figure", failing)
