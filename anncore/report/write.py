@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import traceback
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,7 +119,8 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
     known = last_drawings(folder, keys)
     left = [figure for figure in figures if figure.full_name not in known]
     unit = content["unit"]
-    new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
+    with _old_objects_left_alone():
+        new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
     known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
     ordered = [(figure, known[figure.full_name]) for figure in figures]
     listed = {entry["name"] for entry in content["not_drawn"]}
@@ -137,6 +140,16 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
             sheets.files |= drawn.files()
     sheets.files[DRAWN] = record_of(known, keys)
     return sheets
+
+
+@contextmanager
+def _old_objects_left_alone() -> Iterator[None]:
+    """Let the collector look at new objects alone: the old ones are many, and children share them."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
