@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-import anncore
 from anncore.contract.errors import AnnxError
 from anncore.contract.kinds import FigureInput
 from anncore.contract.registry import Registered, Registry
@@ -182,7 +181,7 @@ def _feed_all(
 def _own_code() -> str:
     """Return a digest of annx's own files, which say how a figure is drawn, and of what it draws with."""
     whole = hashlib.sha256(platform.python_version().encode())
-    root = Path(anncore.__file__).parent
+    root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*.py")):
         whole.update(f"{path.relative_to(root).as_posix()} {_file_digest(path)}".encode())
     for name in DRAWS_WITH:
