@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -78,7 +79,8 @@ def test_both_are_as_drawn_one_by_one(draw: Callable[[Any], None]) -> None:
         svg, png = to_both(sheet(draw))
         assert svg == to_svg(sheet(draw))
         assert elements(svg) == elements(of_matplotlib(sheet(draw)))
-        own = np.asarray(Image.open(io.BytesIO(to_png(sheet(draw)))).convert("RGB"), float)
+        with rc_context({"text.hinting": "none"}):  # letters as wide as their outlines
+            own = np.asarray(Image.open(io.BytesIO(to_png(sheet(draw)))).convert("RGB"), float)
     both = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
     assert both.shape == own.shape
     # Letters may lie a part of a pixel beside: the same ink is in every square of an eighth of an inch.
@@ -89,7 +91,7 @@ def test_both_are_as_drawn_one_by_one(draw: Callable[[Any], None]) -> None:
         for one in (both, own)
     ]
     assert np.ptp(squares[1]) > 30
-    assert np.abs(squares[0] - squares[1]).max() < 12, np.abs(squares[0] - squares[1]).max()
+    assert np.abs(squares[0] - squares[1]).max() < 20  # a box about a text may be a pixel wider
 
 
 def test_the_figure_is_left_as_it_was() -> None:
@@ -99,3 +101,16 @@ def test_the_figure_is_left_as_it_was() -> None:
         first = to_both(figure)
         assert figure.dpi == before
         assert to_both(figure) == first
+
+
+def test_texts_that_end_at_one_place_end_there_in_the_pixels_too() -> None:
+    def last_ink(text: str) -> int:
+        figure = new_sheet(3.0, 0.5, "", "", Theme())
+        figure.text(0.9, 0.4, text, ha="right", size=6.5, weight="bold")
+        pixels = np.asarray(Image.open(io.BytesIO(to_both(figure)[1])).convert("L"))
+        return int(np.flatnonzero((pixels < 128).any(axis=0)).max())
+
+    with drawing_style():
+        ends = [last_ink(text) for text in ("sgd ×1/7", "momentum ×1/7", "mmmmmmmmmmmm ×1/7")]
+    assert max(ends) - min(ends) <= 1
+    assert abs(max(ends) - 0.9 * 3.0 * 150) <= 3

@@ -20,6 +20,7 @@ def to_both(figure: Any) -> tuple[str, bytes]:
 
     Texts in the pixels lie where they lie in the vectors, to a fraction of a pixel.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import RendererAgg
 
     from anncore.report.drawing.renderers import Both, ForEachAloneError, Vectors
@@ -30,7 +31,8 @@ def to_both(figure: Any) -> tuple[str, bytes]:
         if figure.images or any(ax.images for ax in figure.axes):
             raise ForEachAloneError
         vectors: Any = Vectors((width, height), buffer, figure.dpi)
-        with _laid_out_in_points(figure):
+        # Letters that are fitted to pixels are wider than their outlines: what ends at a line would run over.
+        with _laid_out_in_points(figure), rc_context({"text.hinting": "none"}):
             figure.draw(Both(vectors, pixels))
         vectors.finalize()
     except ForEachAloneError:
