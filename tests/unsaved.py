@@ -19,7 +19,7 @@ def unsaved_figures() -> Iterator[None]:
     svg, png = _small()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("anncore.report.write.to_svg", lambda figure: svg)
-        monkeypatch.setattr("anncore.report.write.to_png", lambda figure: png)
+        monkeypatch.setattr("anncore.report.write.to_both", lambda figure: (svg, png))
         yield
 
 

@@ -40,7 +40,7 @@ class Source(NamedTuple):
 def source_of(source: Any) -> Source:
     """Return a `Results`, a `Study` or a `FigureInput` as a `Source`."""
     if isinstance(source, FigureInput):
-        return _of_figure(source)
+        return _known_figure(source)
     if not hasattr(source, "experiment") or not hasattr(source, "trials"):
         raise TypeError(
             "tables are made of what sweep or load_run returned, or of a FigureInput, got "
@@ -72,6 +72,16 @@ def _of_study(study: Study) -> Source:
         step_costs={pair: cost.seconds for pair, cost in study.step_costs.items()},
         memory=study.memory,
     )
+
+
+def _known_figure(source: FigureInput) -> Source:
+    """Return the source of these very data, made once: a copy with other data has the same memory."""
+    made_of = source.trials, source.curves, source.report, source.options
+    known = source.memory.get(Source)
+    if known is None or any(mine is not its for mine, its in zip(made_of, known[0], strict=True)):
+        known = source.memory[Source] = (made_of, _of_figure(source))
+    found: Source = known[1]
+    return found
 
 
 def _of_figure(source: Any) -> Source:
@@ -131,7 +141,10 @@ def scores(source: Any) -> pd.DataFrame:
     if isinstance(source, Study):
         return source.frame[list(LONG)]
     content = source_of(source)
-    return long_frame(content.trials, content.layout)[list(LONG)]
+    frame: pd.DataFrame = remembered(
+        content.memory, scores, lambda: long_frame(content.trials, content.layout)[list(LONG)]
+    )
+    return frame.copy()
 
 
 def tuning_scores(source: Any) -> pd.DataFrame:

@@ -182,6 +182,9 @@ def embedded(svg: str) -> str:
     svg = _short_names(STYLE.sub(classed, svg))
     # Places are cut, scales are not: a glyph is drawn at a sixty-fourth of its size.
     svg = re.sub(r' [xy]="[^"]*"|translate\([^)]*\)', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), svg)
+    # A letter is moved along its line by x alone; SVG 2, as every browser reads it, needs no xlink.
+    svg = re.sub(r'(<use [^>]*)transform="translate\(([^ )]+) 0\)"', r'\1x="\2"', svg)
+    svg = svg.replace(" xlink:href=", " href=").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     svg = re.sub(r">\s+<", "><", svg)
     svg = re.sub(r"<g>\s*</g>|<defs>\s*</defs>|<defs/>", "", svg)
     light = "".join(f".{name}{{{style}}}" for style, name in classes.items())

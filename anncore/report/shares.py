@@ -1,4 +1,4 @@
-"""Work that processes share: each draws its part of a report's figures."""
+"""Work that processes share: each draws some of a report's figures."""
 
 from __future__ import annotations
 
@@ -6,67 +6,56 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
 
 Done = TypeVar("Done")
-
-
-class _Share(NamedTuple):
-    """Which part of the work is this process's own."""
-
-    number: int = 0
-    of: int = 1
+MOST = 256  # pieces, as a byte says which one is next
 
 
 class _Child(NamedTuple):
-    """A process that does a share, and where its result can be read."""
+    """A process that does some of the work, and where its results can be read."""
 
     process: int
     pipe: Connection
 
 
-_OWN = _Share()
+def shared(work: Callable[[int], Done], pieces: int, processes: int) -> list[Done]:
+    """Return work(0), work(1), ... of so many pieces, done side by side.
 
-
-def is_own(number: int) -> bool:
-    """Tell whether the piece of work of this number belongs to this process's share."""
-    return number % _OWN.of == _OWN.number
-
-
-def shared(work: Callable[[], Done], processes: int) -> list[Done]:
-    """Return what `work` gives for each share, in their order, done side by side.
-
-    `work` asks `is_own` what it is to do. Processes are forked, so that nothing is sent to them, where that
-    is safe: on Linux, and while this process has one thread; elsewhere this process does all as one share. A
-    share whose process ends early is done here again, so that errors are raised as in one process.
+    Each process takes the next piece when it is done with one. Processes are forked, so that nothing is sent
+    to them, where that is safe: on Linux, and while this process has one thread; elsewhere this process does
+    all. What a process that ends early has taken is done here again, so that errors are raised as in one
+    process.
     """
-    if processes < 2 or sys.platform != "linux" or threading.active_count() > 1:
-        return [work()]
+    safe = sys.platform == "linux" and threading.active_count() == 1
+    if not safe or processes < 2 or pieces > MOST:
+        return [work(piece) for piece in range(pieces)]
+    queue, entrance = os.pipe()
+    os.write(entrance, bytes(range(pieces)))
+    os.close(entrance)
     children: list[_Child] = []
     try:
-        children += (_forked(work, _Share(number, processes)) for number in range(1, processes))
-        results = [_done(work, _Share(0, processes))]
-        for number, child in enumerate(children, start=1):
-            results.append(_result(child, work, _Share(number, processes)))
+        children += (_forked(work, queue) for _ in range(1, processes))
+        results = {piece: work(piece) for piece in _taken(queue)}
+        for child in children:
+            results |= _results(child)
     finally:
+        os.close(queue)
         for child in children:
             _end(child)
-    return results
+    return [results[piece] if piece in results else work(piece) for piece in range(pieces)]
 
 
-def _done(work: Callable[[], Done], share: _Share) -> Done:
-    global _OWN
-    before, _OWN = _OWN, share
-    try:
-        return work()
-    finally:
-        _OWN = before
+def _taken(queue: int) -> Iterator[int]:
+    """Take one piece after the other, as long as there are some."""
+    while piece := os.read(queue, 1):
+        yield piece[0]
 
 
-def _forked(work: Callable[[], Done], share: _Share) -> _Child:
+def _forked(work: Callable[[int], Done], queue: int) -> _Child:
     read, write = Pipe(duplex=False)
     process = os.fork()
     if process:
@@ -75,19 +64,19 @@ def _forked(work: Callable[[], Done], share: _Share) -> _Child:
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends this one
-        write.send(_done(work, share))
+        write.send({piece: work(piece) for piece in _taken(queue)})
         code = 0
     finally:
         os._exit(code)
 
 
-def _result(child: _Child, work: Callable[[], Done], share: _Share) -> Done:
-    """Return what a process has sent; where it ended without having done its share, it is done here."""
+def _results(child: _Child) -> dict[int, Done]:
+    """Return what a process has sent; nothing where it ended before."""
     try:
-        result: Done = child.pipe.recv()
+        results: dict[int, Done] = child.pipe.recv()
     except (EOFError, OSError):
-        return _done(work, share)
-    return result
+        return {}
+    return results
 
 
 def _end(child: _Child) -> None:

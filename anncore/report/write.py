@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import traceback
 from collections.abc import Collection, Iterator, Mapping
-from functools import reduce
-from operator import itemgetter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,19 +22,20 @@ from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
 from anncore.report.build import build_report
 from anncore.report.components import components_of, objectives_of
-from anncore.report.drawing import PHONE, Drawing, drawing_style, to_png, to_svg
+from anncore.report.drawing import PHONE, Drawing, drawing_style, to_svg
+from anncore.report.drawing.saving import to_both
 from anncore.report.html import render_html
 from anncore.report.json_values import plain
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
+from anncore.report.redrawing import DRAWN, Drawn, keys_of, last_drawings, record_of
 from anncore.report.refresh import UNDRAWN
 from anncore.report.sections import add_sections
-from anncore.report.shares import is_own, shared
+from anncore.report.shares import shared
 from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
-WIDE = "as wide as the page"  # sorts before the other layout, which is for a phone
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -64,9 +65,9 @@ def writing_report(
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
     yield plain(content)
-    drawn = Drawn()
+    drawn = _Sheets()
     if figures:
-        drawn = _draw_into(content, results)
+        drawn = _draw_into(content, results, folder / "figures")
     else:
         way = (
             "the same command without --no-figures"
@@ -77,7 +78,7 @@ def writing_report(
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     report = plain(content)
     _refuse_to_lose(folder, report)
-    files = {f"figures/{name}": data for name, data in drawn.files().items()}
+    files = {f"figures/{name}": data for name, data in drawn.files.items()}
     views = {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
         "report.md": render_markdown(report),
@@ -99,83 +100,77 @@ def with_sections(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclasses.dataclass
-class Drawn:
-    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone.
-
-    entries, undrawn: with the number of a figure what report.json says of it, and why it has nothing to show.
-    faults: by layout and number what is said of a figure that failed.
-    """
+class _Sheets:
+    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone; and their files."""
 
     pictures: dict[str, str] = dataclasses.field(default_factory=dict)
     pixels: dict[str, bytes] = dataclasses.field(default_factory=dict)
     phones: dict[str, str] = dataclasses.field(default_factory=dict)
-    entries: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    undrawn: list[tuple[int, dict[str, Any]]] = dataclasses.field(default_factory=list)
-    faults: dict[tuple[str, int], str] = dataclasses.field(default_factory=dict)
-
-    def files(self) -> dict[str, bytes]:
-        """Return the content of each file by its name."""
-        files = {f"{name}.svg": svg.encode() for name, svg in self.pictures.items()}
-        files |= {f"{name}.png": png for name, png in self.pixels.items()}
-        return files | {f"{name}.phone.svg": svg.encode() for name, svg in self.phones.items()}
-
-    def joined(self, other: Drawn) -> Drawn:
-        """Return these figures and those that another process has drawn."""
-        return Drawn(
-            self.pictures | other.pictures,
-            self.pixels | other.pixels,
-            self.phones | other.phones,
-            self.entries | other.entries,
-            self.undrawn + other.undrawn,
-            self.faults | other.faults,
-        )
+    files: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
 
-def _draw_into(content: dict[str, Any], results: Any) -> Drawn:
-    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content."""
+def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
+    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content.
+
+    folder: of the last report's figures. Those that would be the same again are taken from there.
+    """
+    figures = figures_to_draw(results)
     data = figure_input(results, content)
-    number = {figure.full_name: n for n, figure in enumerate(_figures(results))}
-    said = len(content["not_drawn"])
-    parts = shared(lambda: _drawn(content, results, data, number), min(cores(), len(number)))
-    drawn = reduce(Drawn.joined, parts)
-    content["not_drawn"][said:] = (entry for _, entry in sorted(drawn.undrawn, key=itemgetter(0)))
-    for _, text in sorted(drawn.faults.items()):
-        content["answer"]["warnings"].append({"kind": "figure", "text": text})
-    for _, entry in sorted(drawn.entries.items()):
-        name = entry["name"]
-        phone = f"figures/{name}.phone.svg" if name in drawn.phones else None
-        content["figures"].append({**entry, "phone": phone})
-    order = [entry["name"] for entry in content["figures"]]
-    drawn.pictures = {name: drawn.pictures[name] for name in order}
-    return drawn
+    keys = keys_of(figures, data, results.experiment.registry)
+    known = last_drawings(folder, keys)
+    left = [figure for figure in figures if figure.full_name not in known]
+    unit = content["unit"]
+    with _old_objects_left_alone():
+        new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
+    known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
+    ordered = [(figure, known[figure.full_name]) for figure in figures]
+    listed = {entry["name"] for entry in content["not_drawn"]}
+    for figure, drawn in ordered:
+        if drawn.reason and figure.name not in listed:
+            content["not_drawn"].append(_not_drawn(figure, drawn.reason, unit))
+            listed.add(figure.name)
+    faults = [drawn.fault for _, drawn in ordered] + [drawn.phone_fault for _, drawn in ordered]
+    content["answer"]["warnings"] += ({"kind": "figure", "text": text} for text in faults if text)
+    sheets = _Sheets()
+    for _, drawn in ordered:
+        if drawn.entry is not None:
+            phone = f"figures/{drawn.name}.phone.svg" if drawn.phone else None
+            content["figures"].append({**drawn.entry, "phone": phone})
+            sheets.pictures[drawn.name], sheets.pixels[drawn.name] = drawn.picture, drawn.pixels
+            sheets.phones |= {drawn.name: drawn.phone} if drawn.phone else {}
+            sheets.files |= drawn.files()
+    sheets.files[DRAWN] = record_of(known, keys)
+    return sheets
 
 
-def _drawn(content: dict[str, Any], results: Any, data: FigureInput, number: Mapping[str, int]) -> Drawn:
-    """Draw this process's share of the figures."""
-    drawn = Drawn()
-    listed = len(content["not_drawn"])
-    for figure, drawing in draw_figures(results, content, data):
-        place = number[figure.full_name]
-        if isinstance(drawing, str):
-            drawn.faults[WIDE, place] = f"Figure {figure.name} could not be drawn: {drawing}"
-            continue
+@contextmanager
+def _old_objects_left_alone() -> Iterator[None]:
+    """Let the collector look at new objects alone: the old ones are many, and children share them."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
+    """Draw a figure for the page, and where there is something to show for a phone."""
+    drawing = draw_figure(figure, data)
+    if isinstance(drawing, NotDrawn):
+        if drawing.failed:
+            return Drawn(fault=f"Figure {figure.name} could not be drawn: {drawing.reason}")
+        return Drawn(reason=drawing.reason)
+    drawn = Drawn(drawing.name, _entry(figure, drawing, unit))
+    with drawing_style():
+        drawn.picture, drawn.pixels = to_both(drawing.figure)
+    drawing = draw_figure(figure, dataclasses.replace(data, width=PHONE))
+    if isinstance(drawing, NotDrawn):
+        if drawing.failed:
+            drawn.phone_fault = f"Figure {figure.name} could not be drawn for a phone: {drawing.reason}"
+    elif drawing.figure.get_figwidth() <= PHONE + 0.01:
+        # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
         with drawing_style():
-            drawn.pictures[drawing.name] = to_svg(drawing.figure)
-            drawn.pixels[drawing.name] = to_png(drawing.figure)
-        drawn.entries[place] = _entry(figure, drawing, content["unit"])
-    for figure, drawing in draw_figures(results, content, dataclasses.replace(data, width=PHONE)):
-        place = number[figure.full_name]
-        if isinstance(drawing, str):
-            if (WIDE, place) not in drawn.faults:
-                text = f"Figure {figure.name} could not be drawn for a phone: {drawing}"
-                drawn.faults["for a phone", place] = text
-        elif drawing.figure.get_figwidth() <= PHONE + 0.01:
-            # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
-            with drawing_style():
-                drawn.phones[drawing.name] = to_svg(drawing.figure)
-    names = {figure.name: number[figure.full_name] for figure in reversed(_figures(results))}
-    drawn.undrawn = [(names[entry["name"]], entry) for entry in content["not_drawn"][listed:]]
-    del content["not_drawn"][listed:]
+            drawn.phone = to_svg(drawing.figure)
     return drawn
 
 
@@ -235,9 +230,12 @@ def draw_figures(
         elif drawing.failed:
             yield component, drawing.reason
         elif component.name not in listed:
-            question = said_of(component.cls.question, content["unit"])
-            entry = {"name": component.name, "question": question, "reason": drawing.reason}
-            content["not_drawn"].append(entry)
+            content["not_drawn"].append(_not_drawn(component, drawing.reason, content["unit"]))
+
+
+def _not_drawn(figure: Registered, reason: str, unit: str) -> dict[str, Any]:
+    """Return what report.json says of a figure that has nothing to show."""
+    return {"name": figure.name, "question": said_of(figure.cls.question, unit), "reason": reason}
 
 
 def figures_of(
@@ -245,15 +243,15 @@ def figures_of(
 ) -> Iterator[tuple[Registered, Drawing | NotDrawn]]:
     """Yield every figure plugin, in the report's order, with its drawing or why there is none."""
     data = figure_input(results, content) if data is None else data
-    asked = [figure for figure in _figures(results) if not only or figure.name in only]
-    for place, figure in enumerate(asked):
-        if is_own(place):
-            yield figure, draw_figure(figure, data)
+    for figure in figures_to_draw(results, only):
+        yield figure, draw_figure(figure, data)
 
 
-def _figures(results: Any) -> list[Registered]:
+def figures_to_draw(results: Any, only: Collection[str] = ()) -> list[Registered]:
+    """Return the figure plugins in the report's order: those of these names, all where there are none."""
     figures = results.experiment.registry.of_kind("figure")
-    return sorted(figures, key=lambda c: (c.cls.order, c.full_name))
+    asked = [figure for figure in figures if not only or figure.name in only]
+    return sorted(asked, key=lambda c: (c.cls.order, c.full_name))
 
 
 def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
@@ -305,7 +303,8 @@ def _named(learned: DecisionMap) -> DecisionMap:
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
     """Remove figures of an earlier report that this one no longer has."""
     for file in folder.iterdir():
-        if file.suffix in (".svg", ".png") and file.name not in wanted and file.is_file():
+        ours = file.suffix in (".svg", ".png") or file.name == DRAWN
+        if ours and file.name not in wanted and file.is_file():
             try:
                 file.unlink()
             except OSError as error:

@@ -23,6 +23,7 @@ class Lines:
         self.beyond: list[Row] = []
         self.groups: list[Row] = []
         self.reports: list[Row] = []
+        self.stages: list[Row] = []
         self.skipped: dict[str, str] = {}
 
     def add_network(
@@ -88,8 +89,21 @@ class Lines:
         """Add a report of ten thousand trials."""
         cells = [shape, f"{seconds['trials']:.0f}", f"{seconds['figures']:.0f}"]
         self.reports.append(
-            [*cells, f"{seconds['wall']:.1f} ({seconds['cpu']:.1f}); 20", f"{seconds['mb']:.1f}; 5"]
+            [
+                *cells,
+                f"{seconds['wall']:.1f} ({seconds['cpu']:.1f}); 10",
+                f"{seconds['again']:.2f}",
+                f"{seconds['mb']:.1f}; 3",
+            ]
         )
+
+    def add_stages(self, seconds: Mapping[str, float]) -> None:
+        """Add what README's experiment takes from its file to its answer, stage by stage."""
+        stages = list(dict.fromkeys(name.rpartition(": ")[0] for name in seconds))
+        first = seconds[f"{stages[0]}: cpu"]
+        for stage in stages:
+            wall, cpu = seconds[f"{stage}: wall"], seconds[f"{stage}: cpu"]
+            self.stages.append([stage, f"{wall:.1f} ({cpu:.1f})", f"{cpu / first:.2f}"])
 
     def text(self) -> str:
         """Return all tables that have rows."""
@@ -126,8 +140,16 @@ class Lines:
             ),
             _table(
                 "A report of ten thousand trials, figures and all",
-                ["", "trials with tuning's", "figures", "s by the clock (CPU); target", "MB of page; target"],
+                [
+                    *("", "trials with tuning's", "figures", "s by the clock (CPU); target"),
+                    *("second report relative to the first, CPU", "MB of page; target"),
+                ],
                 self.reports,
+            ),
+            _table(
+                "From file to answer: README's experiment, two processes",
+                ["", "s by the clock (CPU)", "relative to the sweep, CPU"],
+                self.stages,
             ),
             *(f"{name} skipped: {reason}" for name, reason in self.skipped.items()),
         ]

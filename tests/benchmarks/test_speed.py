@@ -16,7 +16,7 @@ from benchmarks.arena import Team
 from benchmarks.contenders import CONTENDERS
 from benchmarks.networks import CASES, Case
 from benchmarks.profile import own_share, profile
-from benchmarks.reports import SHAPES, made_up, rendered
+from benchmarks.reports import SHAPES, from_file_to_answer, made_up, rendered
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
 from right_components import FORMULAS, Written
@@ -121,6 +121,13 @@ def test_report_of_ten_thousand_trials(shape: str, benchmark: Any, tmp_path: Pat
     lines.add_report(shape, seconds)
     benchmark.extra_info.update(seconds)
     assert (results.trials["phase"] == "report").sum() == 10_000
+
+
+def test_from_file_to_answer(benchmark: Any, tmp_path: Path, lines: Lines) -> None:
+    seconds = benchmark.pedantic(lambda: from_file_to_answer(tmp_path / "run"), rounds=1)
+    lines.add_stages(seconds)
+    benchmark.extra_info.update(seconds)
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("name", FORMULAS)

@@ -31,7 +31,7 @@ MORE = "seeds.report=[1,2,3]"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
     (tmp_path / "x.toml").write_text(EXPERIMENT)
     return tmp_path
 

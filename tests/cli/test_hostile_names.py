@@ -25,7 +25,7 @@ from anncore.evidence.results import FORMULA
 from anncore.report.latex import escape as latex_text
 from anncore.report.refresh import render
 from anncore.report.view import Section, Table, first_screen, sections
-from anncore.report.write import draw_figures
+from anncore.report.write import figures_to_draw
 
 pytestmark = pytest.mark.slow
 NOTES = (
@@ -165,7 +165,9 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         file, plugin = write(folder, notes, hostile, request.param)
         out = folder / ("run [bold]\x1b[31m<b>" if hostile else "run")
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr("anncore.report.write.draw_figures", partial(draw_figures, only=FIGURES))
+            monkeypatch.setattr(
+                "anncore.report.write.figures_to_draw", partial(figures_to_draw, only=FIGURES)
+            )
             # Names travel to worker processes and back in one of the four sweeps.
             where = () if hostile and not request.param else ("--executor", "serial")
             said = annx("sweep", file, "--out", out, "-v", *where, code=1)

@@ -32,7 +32,7 @@ def annx(*args: object, code: int = 0) -> Result:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
     (tmp_path / "first.toml").write_text(EXPERIMENT)
     return tmp_path
 

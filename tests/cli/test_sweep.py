@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from anncore.cli.group import cli
 from anncore.cli.options import Duration
-from anncore.report.write import draw_figures
+from anncore.report.write import figures_to_draw
 
 ANNX = Path(sys.executable).with_name("annx")
 
@@ -107,7 +107,7 @@ def finished(first_sweep: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch) 
 def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the figures out, which take most of a report's time, unless they are drawn already."""
     if "finished" not in request.fixturenames:
-        monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+        monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
 
 
 def invoke(*args: str) -> Result:
@@ -139,7 +139,7 @@ def test_the_second_time_nothing_is_run_or_drawn(
 ) -> None:
     folder = finished / "reports" / "x"
     before = {path: path.stat().st_mtime_ns for path in (folder / "figures").iterdir()}
-    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: pytest.fail("drawn"))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: pytest.fail("drawn"))
     assert sweep().stdout == first_sweep[1].stdout
     assert {path: path.stat().st_mtime_ns for path in (folder / "figures").iterdir()} == before
     log = (folder / "annx.log").read_text()
@@ -159,8 +159,8 @@ def test_a_view_that_is_gone_comes_back(finished: Path) -> None:
 def test_figures_are_left_out_on_request_and_drawn_by_the_next_report(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = partial(draw_figures, only=("leaderboard",))
-    monkeypatch.setattr("anncore.report.write.draw_figures", first)
+    first = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", first)
     result = invoke("sweep", "x.toml", "--executor", "serial", "--no-figures")
     assert result.exit_code == 0
     folder = place / "reports" / "x"

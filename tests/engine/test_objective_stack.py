@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from anncore.report import write_report
 from anncore.report.build import build_report
 from anncore.report.export import export
 from anncore.report.terminal import summary
-from anncore.report.write import draw_figures
+from anncore.report.write import NotDrawn, draw_figure
 
 FORMS = '''
 """Optimizers that ask, evaluate elsewhere, and are wrapped; a schedule that watches."""
@@ -364,12 +363,12 @@ def test_a_report_on_functions_speaks_of_functions_and_their_values(
 ) -> None:
     drawings: list[Any] = []
 
-    def kept(*inputs: Any) -> Iterator[Any]:
-        for component, drawing in draw_figures(*inputs):
-            drawings.append(drawing)
-            yield component, drawing
+    def kept(*inputs: Any) -> Any:
+        drawing = draw_figure(*inputs)
+        drawings.extend([] if isinstance(drawing, NotDrawn) else [drawing])
+        return drawing
 
-    monkeypatch.setattr("anncore.report.write.draw_figures", kept)
+    monkeypatch.setattr("anncore.report.write.draw_figure", kept)
     monkeypatch.setattr("anncore.report.write.cores", lambda: 1)  # others would keep theirs
     text = FILE.replace("lr = [1e-5,", "lr = [10.0,") + BOWLS
     results = sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "out", executor="serial")

@@ -18,7 +18,7 @@ from sweep_factory import load
 
 from anncore import DecisionMap, Drawing, load_run, sweep
 from anncore.report.drawing import Theme, drawing_style, to_svg
-from anncore.report.write import draw_figures, write_report
+from anncore.report.write import draw_figures, figures_to_draw, write_report
 
 SIDE = 10
 MIDDLES = (np.arange(SIDE) + 0.5) / SIDE
@@ -342,8 +342,8 @@ def test_the_largest_drawing_is_small() -> None:
 def test_a_report_and_its_second_rendering_show_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only = partial(draw_figures, only=("decision_boundaries",))
-    monkeypatch.setattr("anncore.report.write.draw_figures", only)
+    only = partial(figures_to_draw, only=("decision_boundaries",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", only)
     text = "\nseeds = { report = [0, 1, 2] }\noptimizer.sgd.lr = 0.1\noptimizer.adam.lr = 0.01\n"
     swept = sweep(load(tmp_path, text), out=tmp_path / "run", executor="serial")
     report = write_report(swept, tmp_path / "one")

@@ -16,7 +16,7 @@ from results_factory import make_results
 
 from anncore.report import write_report
 from anncore.report.pictures import embedded
-from anncore.report.write import draw_figures
+from anncore.report.write import figures_to_draw
 from anncore.testing.made_up import MadeUp
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -38,7 +38,7 @@ def written(folder: Path, figures: tuple[str, ...] | None = None, **options: Any
     results, meta = make_results(**(given | options)), {"command": "annx sweep x.toml"}
     with pytest.MonkeyPatch.context() as patched:
         if figures:
-            patched.setattr("anncore.report.write.draw_figures", partial(draw_figures, only=figures))
+            patched.setattr("anncore.report.write.figures_to_draw", partial(figures_to_draw, only=figures))
         write_report(results, folder, meta=meta, figures=figures != ())
     return folder / "report.html"
 

@@ -37,7 +37,7 @@ from anncore.report.pictures import (
 )
 from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
 from anncore.report.view import sections
-from anncore.report.write import draw_figures
+from anncore.report.write import figures_to_draw
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
 
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-two_figures = partial(draw_figures, only=("leaderboard", "lr_sensitivity"))
+two_figures = partial(figures_to_draw, only=("leaderboard", "lr_sensitivity"))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     results = asked(results, text="```\n<script>alert(4)</script>\n````\n")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("anncore.report.write.draw_figures", two_figures)
+        patched.setattr("anncore.report.write.figures_to_draw", two_figures)
         write_report(results, folder, meta={"command": "<b>x</b>"})
     return folder
 
@@ -99,7 +99,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw two figures, where it is not figures that are tested: they take most of a report's time."""
-    monkeypatch.setattr("anncore.report.write.draw_figures", two_figures)
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", two_figures)
 
 
 def test_everything_is_written(folder: Path) -> None:
@@ -455,7 +455,7 @@ def test_a_page_of_very_many_arms_and_data_sets_stays_small_and_opens(
 ) -> None:
     """Of 25 arms; on a few data sets and with two figures unless large tests are asked for."""
     if figures:
-        monkeypatch.setattr("anncore.report.write.draw_figures", partial(draw_figures, only=figures))
+        monkeypatch.setattr("anncore.report.write.figures_to_draw", partial(figures_to_draw, only=figures))
     arms, problems = [f"arm{i}" for i in range(25)], [f"set{i}" for i in range(data_sets)]
     results = make_results(arms=arms, problems=problems, seeds=(100, 101), rates=(0.01, 0.1), steps=50)
     report = write_report(results, tmp_path)
@@ -549,8 +549,8 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
-    two = partial(draw_figures, only=(component.name, "leaderboard"))
-    monkeypatch.setattr("anncore.report.write.draw_figures", two)
+    two = partial(figures_to_draw, only=(component.name, "leaderboard"))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", two)
     report = write_report(results, tmp_path)
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
     assert any(

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sweep_factory import load
 
 from anncore import StoreError
 from anncore.report import write_report
+from anncore.report.write import NotDrawn, figures_to_draw
 from anncore.running.sweep import sweep
 
 DRAWN = """
@@ -79,18 +80,16 @@ def test_the_user_s_own_settings_hold_afterwards(tmp_path: Path, plain: str) -> 
 # ---- a report never replaces a better one
 
 
-def drawing(results: Any, *inputs: Any) -> Iterator[Any]:
+def drawing(figure: Any, data: Any) -> Any:
     from anncore.report.drawing import Drawing
     from anncore.report.drawing.sheet import new_sheet
     from anncore.report.theme import Theme
 
-    (figure, *_) = results.experiment.registry.of_kind("figure")
-    yield figure, Drawing(new_sheet(4, 1, "T", "S", Theme.of(["a"], ["a"])), figure.name, "T", "alt")
+    return Drawing(new_sheet(4, 1, "T", "S", Theme.of(["a"], ["a"])), figure.name, "T", "alt")
 
 
-def failing(results: Any, *inputs: Any) -> Iterator[Any]:
-    (figure, *_) = results.experiment.registry.of_kind("figure")
-    yield figure, "ValueError: no backend"
+def failing(figure: Any, data: Any) -> Any:
+    return NotDrawn("ValueError: no backend", failed=True)
 
 
 def test_a_report_that_lost_its_figures_does_not_replace_one_that_has_them(
@@ -99,11 +98,15 @@ def test_a_report_that_lost_its_figures_does_not_replace_one_that_has_them(
     experiment = load(tmp_path, "\nseeds.report = [0, 1]\noptimizer.sgd.lr = 0.1\n")
     run = tmp_path / "run"
     results = sweep(experiment, out=run, executor="serial")
-    monkeypatch.setattr("anncore.report.write.draw_figures", drawing)
+    first = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", first)
+    monkeypatch.setattr("anncore.report.write.draw_figure", drawing)
     write_report(results, run)
     before = {path: path.read_bytes() for path in (*run.glob("report.*"), *(run / "figures").iterdir())}
-    assert len(before) == 5
-    monkeypatch.setattr("anncore.report.write.draw_figures", failing)
+    assert len(before) == 6
+    (run / "figures" / "drawn.json").unlink()
+    del before[run / "figures" / "drawn.json"]
+    monkeypatch.setattr("anncore.report.write.draw_figure", failing)
     with pytest.raises(StoreError, match=r"stays as it was, .* could not be drawn: ValueError: no backend"):
         write_report(results, run)
     assert {path: path.read_bytes() for path in before} == before

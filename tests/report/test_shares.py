@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from results_factory import make_results
 
 from anncore.report import shares
-from anncore.report.shares import is_own, shared
-from anncore.report.write import draw_figures, write_report
+from anncore.report.shares import shared
+from anncore.report.write import figures_to_draw, write_report
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -23,24 +24,26 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares.threading, "active_count", lambda: 1)  # a test's process may have more
 
 
-def numbers() -> list[tuple[int, int]]:
-    return [(number, os.getpid()) for number in range(7) if is_own(number)]
+def who(piece: int) -> tuple[int, int]:
+    time.sleep(0.02)  # so that every process comes to its turn
+    return piece, os.getpid()
 
 
-@pytest.mark.parametrize("processes", [1, 2, 3, 9])
-def test_each_piece_is_done_once_by_its_process(processes: int) -> None:
-    parts = shared(numbers, processes)
-    assert [[number for number, _ in part] for part in parts] == [
-        list(range(first, 7, processes)) for first in range(processes)
-    ]
-    who = {process for part in parts for _, process in part}
-    assert len(who) == min(processes, 7)
-    assert is_own(3), "outside of it all is a process's own"
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_each_piece_is_done_once_and_each_process_takes_some(processes: int) -> None:
+    done = shared(who, 20, processes)
+    assert [piece for piece, _ in done] == list(range(20))
+    assert len({process for _, process in done}) == processes
+
+
+def test_more_processes_than_pieces_do_no_harm() -> None:
+    assert [piece for piece, _ in shared(who, 2, 5)] == [0, 1]
+    assert shared(who, 0, 2) == []
 
 
 def test_where_forking_is_not_safe_one_process_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares.threading, "active_count", lambda: 2)
-    assert shared(numbers, 3) == [[(number, os.getpid()) for number in range(7)]]
+    assert shared(who, 7, 3) == [(piece, os.getpid()) for piece in range(7)]
 
 
 def no_children() -> bool:
@@ -53,31 +56,30 @@ def no_children() -> bool:
 def test_what_a_process_did_that_ended_early_is_done_here() -> None:
     here = os.getpid()
 
-    def dies_elsewhere() -> list[tuple[int, int]]:
+    def dies_elsewhere(piece: int) -> tuple[int, int]:
         if os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
-        return numbers()
+        return who(piece)
 
-    assert shared(dies_elsewhere, 2) == [[(n, here) for n in (0, 2, 4, 6)], [(n, here) for n in (1, 3, 5)]]
+    assert shared(dies_elsewhere, 7, 2) == [(piece, here) for piece in range(7)]
     assert no_children()
 
 
 def test_an_error_is_raised_as_in_one_process() -> None:
-    def fails() -> None:
-        if is_own(1):
+    def fails(piece: int) -> None:
+        if piece == 1:
             raise ValueError("one is odd")
 
     with pytest.raises(ValueError, match="one is odd"):
-        shared(fails, 2)
-    assert is_own(0)
-    assert is_own(1)
+        shared(fails, 2, 2)
+    assert no_children()
 
 
 def test_who_stops_the_work_ends_the_others() -> None:
     here = os.getpid()
     read, write = os.pipe()
 
-    def stopped() -> None:
+    def stopped(piece: int) -> None:
         if os.getpid() == here:
             os.read(read, 1)  # the other one is at work
             raise KeyboardInterrupt
@@ -85,14 +87,14 @@ def test_who_stops_the_work_ends_the_others() -> None:
         signal.pause()
 
     with pytest.raises(KeyboardInterrupt):
-        shared(stopped, 2)
+        shared(stopped, 2, 2)
     os.close(read)
     os.close(write)
 
 
 def test_a_report_is_the_same_whoever_draws_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    some = partial(draw_figures, only=("leaderboard", "lr_sensitivity", "differences", "som_map"))
-    monkeypatch.setattr("anncore.report.write.draw_figures", some)
+    some = partial(figures_to_draw, only=("leaderboard", "lr_sensitivity", "differences", "som_map"))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", some)
     results = make_results(arms=("sgd", "adam"), problems=("xor",), regression=(), seeds=range(100, 103))
     files = {}
     for number in (1, 2, 3):

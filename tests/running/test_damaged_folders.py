@@ -47,7 +47,7 @@ def _cheap() -> Iterator[None]:
     """Draw no figures, and load the plugins once for all tests."""
     registry = load_registry()
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+        monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
         for module in ("experiment.read", "running.stored_plan"):
             monkeypatch.setattr(f"anncore.{module}.load_registry", lambda files=(): registry)
         monkeypatch.setattr("anncore.running.run_folder.environment", lambda *arguments: {"command": "annx"})

@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("whole")
     registry = load_registry()
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+        monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
         for module in ("experiment.read", "running.stored_plan"):
             monkeypatch.setattr(f"anncore.{module}.load_registry", lambda files=(): registry)
         monkeypatch.setattr("anncore.running.run_folder.environment", lambda *arguments: {"command": "annx"})

@@ -57,7 +57,7 @@ def invoke(*args: str, code: int = 0) -> Result:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda results: [])
 
 
 def run(folder: Path, text: str = CLEAR, **options: Any) -> Any:

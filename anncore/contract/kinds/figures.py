@@ -37,6 +37,8 @@ class FigureInput(Shown):
 
     A report draws every figure for both. A figure that is wider all the same is not shown on a phone in its
     place: there the one for the page scrolls in a box."""
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False)
+    """What the frames of `anncore.evidence` have computed of these data, which both drawings share."""
 
     def _facts(self) -> dict[str, object]:
         arms, problems = (listed(self.report.get(name, ())) for name in ("arms", "problems"))

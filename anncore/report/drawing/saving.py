@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,18 +15,65 @@ from anncore.report.drawing.sheet import DPI
 EXACT = 96  # colours of a PNG's palette that are taken as they are
 
 
+def to_both(figure: Any) -> tuple[str, bytes]:
+    """Return a figure as SVG and as PNG, as `to_svg` and `to_png` do, laid out once.
+
+    Texts in the pixels lie where they lie in the vectors, to a fraction of a pixel.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    from anncore.report.drawing.renderers import Both, ForEachAloneError, Vectors
+
+    buffer, (width, height) = io.StringIO(), figure.get_size_inches()
+    pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
+    try:
+        if figure.images or any(ax.images for ax in figure.axes):
+            raise ForEachAloneError
+        vectors: Any = Vectors((width, height), buffer, figure.dpi)
+        # Letters that are fitted to pixels are wider than their outlines: what ends at a line would run over.
+        with _laid_out_in_points(figure), rc_context({"text.hinting": "none"}):
+            figure.draw(Both(vectors, pixels))
+        vectors.finalize()
+    except ForEachAloneError:
+        return to_svg(figure), to_png(figure)
+    return _cleaned(buffer.getvalue()), _png(pixels)
+
+
 def to_svg(figure: Any) -> str:
     """Return a figure as SVG without date, its numbers cut to a hundredth of a point.
 
-    What is not visible is left out as well: indentation, comments, metadata and the names of groups make a
-    seventh of the file, and a report holds every figure twice.
+    What is not visible is left out as well: indentation, comments, metadata and groups without a name make a
+    fifth of the file, and a report holds every figure twice.
     """
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), buffer.getvalue())
+    from matplotlib.backends.backend_mixed import MixedModeRenderer
+
+    from anncore.report.drawing.renderers import Vectors
+
+    buffer, size, dpi = io.StringIO(), figure.get_size_inches(), figure.dpi
+    vectors = Vectors(size, buffer, dpi)
+    with _laid_out_in_points(figure):
+        mixed: Any = MixedModeRenderer(figure, size[0], size[1], dpi, vectors)  # type: ignore[no-untyped-call]
+        figure.draw(mixed)
+        mixed.finalize()
+    return _cleaned(buffer.getvalue())
+
+
+@contextmanager
+def _laid_out_in_points(figure: Any) -> Iterator[None]:
+    """Let a point be one unit of the drawing, as an SVG has it."""
+    before = figure.dpi
+    figure.dpi = 72
+    try:
+        yield
+    finally:
+        figure.dpi = before
+
+
+def _cleaned(svg: str) -> str:
+    text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), svg)
     text = re.sub(r"<metadata>.*?</metadata>|<!-- .*? -->", "", text, flags=re.DOTALL)
     text = re.sub(r'(translate\([^)]*\)| [xy]="[^"]*")', lambda place: _cut(place[0]), text)
-    text = re.sub(r'<g id="[^"]*_\d+">', "<g>", text)
     return re.sub(r"[ \t]*\n\s*", "\n", text)
 
 
@@ -43,42 +92,57 @@ def to_png(figure: Any) -> bytes:
     to the nearest of the palette.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image  # matplotlib writes its PNG with it
 
     before = figure.dpi
     figure.dpi = DPI
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     figure.dpi = before
+    return _png(canvas)
+
+
+def _png(drawn_on: Any) -> bytes:
     buffer = io.BytesIO()
-    drawn = paletted(Image.fromarray(np.ascontiguousarray(pixels)))
-    drawn.save(buffer, "PNG", dpi=(DPI, DPI))
+    pixels = np.asarray(drawn_on.buffer_rgba())[..., :3]
+    paletted(pixels).save(buffer, "PNG", dpi=(DPI, DPI))
     return buffer.getvalue()
 
 
-def paletted(image: Any) -> Any:
-    """Return an RGB image with a palette: its most frequent colours exactly, and others that cover the rest.
+def paletted(pixels: Any) -> Any:
+    """Return (H, W, 3) bytes as an image with a palette: the most frequent colours exactly, and others that
+    cover the rest.
 
     Each pixel gets the nearest colour by Euclidean distance; with 256 colours or fewer nothing changes.
     """
-    from PIL import Image
+    from PIL import Image  # matplotlib writes its PNG with it
 
-    counted = sorted(image.getcolors(image.width * image.height), key=lambda pair: (-pair[0], pair[1]))
-    colors = np.array([color for _, color in counted], np.int32)
-    palette = colors
+    packed = _packed(pixels).ravel()
+    # Of a drawing most pixels are as the one before: runs are a tenth of them.
+    starts = np.flatnonzero(np.concatenate([[True], packed[1:] != packed[:-1]]))
+    lengths = np.diff(starts, append=len(packed))
+    every, which = np.unique(packed[starts], return_inverse=True)
+    counts = np.bincount(which, lengths)
+    order = np.argsort(-counts, kind="stable")  # of equals the darker one, as `every` is sorted
+    colors = np.stack([every >> 16, (every >> 8) & 255, every & 255], axis=1)
+    palette = frequent = colors[order]
     if len(colors) > 256:
-        rest = image.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        covering = np.array(rest.getpalette()[: 3 * (256 - EXACT)], np.int32).reshape(-1, 3)
-        palette = np.concatenate([colors[:EXACT], covering])
+        # Each colour once: what covers them does not depend on how often they are there.
+        once = Image.fromarray(frequent.astype(np.uint8)[None])
+        rest = once.quantize(256 - EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        covering = np.array((rest.getpalette() or [])[: 3 * (256 - EXACT)], np.int32).reshape(-1, 3)
+        palette = np.concatenate([frequent[:EXACT], covering])
     # |c - p|² = |c|² - 2 c·p + |p|², of which |c|² is the same for every p
     off = (palette**2).sum(axis=1) - 2 * (colors @ palette.T)
-    place = np.zeros(1 << 24, np.uint8)  # by a colour's three bytes
-    place[_packed(colors)] = off.argmin(axis=1)
-    drawn = Image.fromarray(place[_packed(np.asarray(image, np.int32))])
+    nearest = off.argmin(axis=1).astype(np.uint8)
+    drawn = Image.fromarray(np.repeat(nearest[which], lengths).reshape(pixels.shape[:2]))
     drawn.putpalette(palette.astype(np.uint8).tobytes())
     return drawn
 
 
-def _packed(colors: Any) -> Any:
-    return (colors[..., 0] << 16) | (colors[..., 1] << 8) | colors[..., 2]
+def _packed(pixels: Any) -> Any:
+    """Return each pixel's three bytes as one number."""
+    whole = pixels[..., 0].astype(np.int32)
+    for channel in (1, 2):
+        whole <<= 8
+        whole |= pixels[..., channel]
+    return whole

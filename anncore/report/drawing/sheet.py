@@ -169,8 +169,10 @@ def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme
 
 def place(figure: Any, left: float, bottom: float, width: float, height: float) -> Any:
     """Add axes at a place given in inches from the sheet's lower left corner."""
+    from anncore.report.drawing.lean_axes import LeanAxes
+
     w, h = figure.get_size_inches()
-    return figure.add_axes((left / w, bottom / h, width / w, height / h))
+    return figure.add_axes((left / w, bottom / h, width / w, height / h), axes_class=LeanAxes)
 
 
 def panels(

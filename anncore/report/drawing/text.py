@@ -8,19 +8,23 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 
+MEASURED_AT = 100.0  # points; widths are proportional to the size of the type
 
-@cache
+
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of one line of text in inches."""
+    return _width(text, weight) * (size / MEASURED_AT) / 72 if text else 0.0
+
+
+@cache
+def _width(text: str, weight: str) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    if not text:
-        return 0.0
-    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    font = FontProperties(family="DejaVu Sans", size=MEASURED_AT, weight=weight)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:

@@ -13,7 +13,6 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
-    agreeing,
     counted,
     drawing,
     hookimpl,
@@ -223,8 +222,7 @@ class HeatMap(Figure):
                 title = f"Best and worst {kinds} differ by {far.gap()} on {which}"
         elif not whole:
             units = counted(len(report["problems"]), report["problem_unit"])
-            have = f"{len(done)} of {units} {agreeing(len(done), 'have')} run with every arm"
-            title = f"{have}, and none is ranked before all have"
+            title = f"{len(done)} of {units} have run with every arm, and none is ranked before all have"
         else:
             lead = min(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
             units = counted(lead["problems"], report["problem_unit"])

@@ -26,7 +26,6 @@ FAR = 30  # values beyond so many medians of a panel lie on its upper edge
 WIDEST = 100  # more than so many times the smallest value needs a log axis
 COUNT = 6.5  # points: the size of the counts of lost seeds
 LANE = 0.2  # the share of a panel's height that diverged values get
-MANY = 64  # values of an arm above which those that look alike are drawn as one artist
 
 
 @dataclass(frozen=True)
@@ -192,10 +191,7 @@ class LRSensitivity(Figure):
         if row["others"]:
             thin = 0
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
-        if len(clean) > MANY:
-            clean = self._points_at_once(ax, clean, row, style, theme)
-        for point in clean:
-            self._point(ax, point, row, style, theme)
+        self._points(ax, clean, row, style, theme)
         for finished, run in groupby(points, key=lambda p: math.isfinite(p["value"])):
             if finished:
                 continue
@@ -212,53 +208,32 @@ class LRSensitivity(Figure):
                 zorder=3,
             )
 
-    def _points_at_once(
+    def _points(
         self, ax: Any, points: list[dict[str, Any]], row: dict[str, Any], style: Any, theme: Any
-    ) -> list[dict[str, Any]]:
-        """Draw the values but for the best, those that look alike as one artist; return the best.
-
-        Of thousands of artists matplotlib draws some hundred a second, and each is an element of the page.
-        """
+    ) -> None:
+        """Draw an arm's values: a star for the best, hollow where a seed was lost; alike ones at once."""
+        alike: dict[tuple[bool, bool], list[tuple[float, float]]] = {}
+        for p in points:
+            best, whole = p["value_of"] == row["best"], p["ok"] == p["n"]
+            alike.setdefault((best, best or whole), []).append((p["value_of"], p["value"]))
         size = 4.5 if style.highlighted else 2.5
-        others = [p for p in points if p["value_of"] != row["best"]]
-        for whole, face in ((True, style.color), (False, theme.token("paper"))):
-            alike = [p for p in others if (p["ok"] == p["n"]) == whole]
+        for (best, filled), places in alike.items():
+            x, y = zip(*places, strict=True)
             ax.plot(
-                [p["value_of"] for p in alike],
-                [p["value"] for p in alike],
-                style.marker,
+                x,
+                y,
+                "*" if best else style.marker,
                 color=style.color,
-                markerfacecolor=face,
-                markersize=size,
-                markeredgecolor=style.color,
+                markerfacecolor=style.color if filled else theme.token("paper"),
+                markersize=11 if best else size,
+                markeredgecolor=theme.token("paper") if best else style.color,
                 markeredgewidth=0.7,
-                zorder=3,
+                zorder=4 if best else 3,
+                clip_on=not best,
             )
-        return [p for p in points if p["value_of"] == row["best"]]
-
-    def _point(self, ax: Any, p: dict[str, Any], row: dict[str, Any], style: Any, theme: Any) -> None:
-        """Draw one value of the hyperparameter: a star for the best, hollow where a seed was lost."""
-        size = 4.5 if style.highlighted else 2.5
-        whole = p["ok"] == p["n"]
-        face = style.color if whole else theme.token("paper")
-        best, mark = p["value_of"] == row["best"], style.marker
-        if best:
-            mark, face = "*", style.color
-        ax.plot(
-            [p["value_of"]],
-            [p["value"]],
-            mark,
-            color=style.color,
-            markerfacecolor=face,
-            markersize=11 if best else size,
-            markeredgecolor=theme.token("paper") if best else style.color,
-            markeredgewidth=0.7,
-            zorder=4 if best else 3,
-            clip_on=not best,
-        )
-        if best and row["edge"]:
-            ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
-            ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
+            if best and row["edge"]:
+                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
+                ax.plot(x, y, "o", mew=1, zorder=3, clip_on=False, **ring)
 
     def _lost_counts(
         self, ax: Any, rows: list[dict[str, Any]], edges: tuple[float, float], theme: drawing.Theme
