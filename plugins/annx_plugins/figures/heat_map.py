@@ -101,6 +101,8 @@ class HeatMap(Figure):
             vmin=-0.5,
             vmax=len(theme.ramp) - 0.5,
             cbar=False,
+            xticklabels=False,  # the names follow, in their own sizes
+            yticklabels=False,
             linewidths=1.5,
             linecolor=theme.token("paper"),
         )
