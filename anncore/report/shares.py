@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
 
 Done = TypeVar("Done")
+THREADED = {"jax", "tensorflow", "torch"}
+"""Libraries whose threads a forked process does not have, and may wait for for ever."""
 MOST = 256  # pieces, as a byte says which one is next
 
 
@@ -26,11 +28,12 @@ def shared(work: Callable[[int], Done], pieces: int, processes: int) -> list[Don
     """Return work(0), work(1), ... of so many pieces, done side by side.
 
     Each process takes the next piece when it is done with one. Processes are forked, so that nothing is sent
-    to them, where that is safe: on Linux, and while this process has one thread; elsewhere this process does
-    all. What a process that ends early has taken is done here again, so that errors are raised as in one
-    process.
+    to them, where that is safe: on Linux, while this process has one thread and no library that has threads
+    of its own; elsewhere this process does all. What a process that ends early has taken is done here again,
+    so that errors are raised as in one process.
     """
-    safe = sys.platform == "linux" and threading.active_count() == 1
+    alone = threading.active_count() == 1 and not THREADED & sys.modules.keys()
+    safe = sys.platform == "linux" and alone
     if not safe or processes < 2 or pieces > MOST:
         return [work(piece) for piece in range(pieces)]
     queue, entrance = os.pipe()

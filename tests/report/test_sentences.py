@@ -690,6 +690,12 @@ def values() -> None:
     assert words.metric({"metrics": {"test_f1": 0.5}, "medians": ["test_f1"]}, "test_f1") == "0.500 (median)"
     assert headline._beaten([], ["x"], ["y"]) == "is beaten by at least one arm"
     _methods_of_tables_suites_and_judged_scores()
+    experiment = make_results(("x", "y"), ("one",), (1, 2)).experiment
+    for engine in ("auto", "lanes"):
+        own = replace(experiment, train=replace(experiment.train, engine=engine))
+        text = methods_training.training_text(own)
+        assert "by the engine 'lanes'" in text
+        assert faults(text) == []
     lonely = {"over": "seeds", "pairs": []}
     assert words.improvement_table(lonely, [*"abcdefghi"], "data sets")[2][0] == ["b", "–", "–"]
     choice = {"tune_score": -2.0, "fresh_score": -1.0, "n_ok": 1, "n": 1}

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares.sys, "platform", "linux")
     monkeypatch.setattr(shares.threading, "active_count", lambda: 1)  # a test's process may have more
+    monkeypatch.setattr(shares, "THREADED", shares.THREADED - shares.sys.modules.keys())  # another test's
 
 
 def who(piece: int) -> tuple[int, int]:
@@ -44,6 +45,14 @@ def test_more_processes_than_pieces_do_no_harm() -> None:
 def test_where_forking_is_not_safe_one_process_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares.threading, "active_count", lambda: 2)
     assert shared(who, 7, 3) == [(piece, os.getpid()) for piece in range(7)]
+
+
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_beside_a_library_with_threads_of_its_own_no_process_is_forked(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(shares.sys.modules, library, shares)
+    assert shared(who, 3, 3) == [(piece, os.getpid()) for piece in range(3)]
 
 
 def no_children() -> bool:

@@ -251,8 +251,8 @@ def test_whom_arms_are_compared_with_changes_no_trial(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "units", "pairs", "needed", "reference"),
     [  # the least n with 2^(1 - n) <= 0.05 / pairs; 16 losses make 120 pairs, which need 13, and 18 make 153
-        ("binary", 11, 15, 10, "binary_cross_entropy"),
-        ("multiclass", 7, 17, 10, "categorical_cross_entropy"),
+        ("binary", 11, 17, 10, "binary_cross_entropy"),
+        ("multiclass", 7, 19, 10, "categorical_cross_entropy"),
         ("regression", 13, 66, 12, None),  # 12 losses
     ],
 )

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from anncore import AnnxError, Executor, Lost, Worker, counted, hookimpl, hyper, load_registry, signals_held
+from anncore import AnnxError, Executor, Lost, Worker, hookimpl, hyper, load_registry, signals_held
 
 LOG = logging.getLogger(__name__)
 NO_TASK = object()
@@ -301,6 +301,8 @@ class _Run:
         self.lonely_since = self.lonely_since or time.monotonic()
         if self.refused:
             address, reason = next(iter(self.refused.items()))
+            from anncore import counted  # with which the judging of results comes, which no worker needs
+
             raise AnnxError(
                 f"executor 'dask': none of {counted(len(self.refused), 'workers')} fits; {address}: {reason}"
             )
