@@ -10,6 +10,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.trial import BLAS, LANES, Trial
 from anncore.engine.build import structure
 from anncore.engine.fusing.emit import available
+from anncore.engine.lanes.made import codes_of
 from anncore.engine.problem import ON_DATA, problem_of
 
 MOST_WEIGHTS = 12_000
@@ -40,9 +41,10 @@ def _looked_at(trial: Trial, registry: Registry) -> tuple[str, int, int]:
         return "an objective has no layers", 0, 0
     # What hyperparameters change within one structure may matter, too: dropout of 0 draws nothing.
     texts = (part.text for kind, part in trial.parts.items() if kind not in ("optimizer", "initializer"))
-    optimizer, initializer = (structure(trial.parts[kind], registry) for kind in ("optimizer", "initializer"))
+    moving = [trial.parts[kind] for kind in ("optimizer", "initializer")]
+    own = tuple((structure(part, registry), codes_of(part)) for part in moving)
     train = trial.train
-    key = "lanes", *texts, optimizer, initializer, trial.split.text, str(train.batch_size), train.dtype
+    key = "lanes", *texts, own, trial.split.text, str(train.batch_size), train.dtype
     memo: dict[Any, Any] = registry.memo
     known: tuple[str, int, int] | None = memo.get(key)
     if known is None:

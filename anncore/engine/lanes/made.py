@@ -11,6 +11,7 @@ import numpy as np
 from anncore.contract.derivatives.pullback import hypers_of
 from anncore.contract.derivatives.symbols import Node, noting_reads
 from anncore.contract.kinds import Array
+from anncore.contract.trial import Part
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program
 from anncore.engine.nested import nested
@@ -36,6 +37,12 @@ class _Entry(NamedTuple):
 _MADE: dict[Any, list[_Entry]] = {}
 _LOCK = threading.Lock()
 _MOST = 4096
+
+
+def codes_of(part: Part) -> tuple[str, ...]:
+    """Return what names the code of a component and of those inside it."""
+    inner = (code for parts in part.refs.values() for one in parts for code in codes_of(one))
+    return (part.code, *inner)
 
 
 def components_of(stack: Any) -> dict[str, list[Any]]:

@@ -27,7 +27,7 @@ from anncore.engine.lanes.graphs import (
     training_pass,
     update_graph,
 )
-from anncore.engine.lanes.made import Made, Source, Sources, made
+from anncore.engine.lanes.made import Made, Source, Sources, codes_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import (
     FORWARD,
@@ -166,7 +166,9 @@ class LaneStack(Stack):
         """What is equal for stacks that one kernel serves."""
         trial = self.trials[0]
         parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
-        return (*parts, self.dtype, self._orders.widths, self.network_outputs)
+        # A class that was written anew in one session has the same name and another code.
+        codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
+        return (*parts, codes, self.dtype, self._orders.widths, self.network_outputs, self.when)
 
     @cached_property
     def _made_passes(self) -> list[Made]:
@@ -194,8 +196,11 @@ class LaneStack(Stack):
     @cached_property
     def _made_update(self) -> Made:
         """The kernel of the update, which serves networks of all sizes."""
-        run, own = self._only_run, structure(self.trials[0].parts["optimizer"], self.registry)
-        return made(("update", own, run.scheduled, self.dtype), self.sources, self._update)
+        run, part = self._only_run, self.trials[0].parts["optimizer"]
+        own = structure(part, self.registry), codes_of(part)
+        # A first state may have other arrays for other hyperparameters.
+        state = tuple(array.shape == run.weight.shape for array in leaves(run.state))
+        return made(("update", own, run.scheduled, state, self.dtype), self.sources, self._update)
 
     def _update(self) -> tuple[Program, list[Node], int]:
         run = self._only_run

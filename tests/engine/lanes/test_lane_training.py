@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +14,9 @@ from shipped import REGISTRY
 from shipped_bits import DATA, default_part
 from trial_factory import make_trial
 
+from anncore import Activation, Array, Hyper, Optimizer, hyper
 from anncore.contract.errors import ComponentError
+from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Split, Trial, TrialResult
 from anncore.engine.lanes import agreement
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
@@ -226,6 +228,65 @@ def test_a_layout_has_the_arrays_one_after_the_other() -> None:
     layout = Layout.of(stack.specs)
     assert layout.offsets == {"W1": 0, "b1": 6, "W2": 9, "b2": 12}  # 2 x 3, 3, 3 x 1, 1
     assert layout.size == 13
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy(Optimizer):
+    """Momentum that keeps no state where it is 0."""
+
+    name: ClassVar[str] = "lazy"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    momentum: Hyper = hyper(0.0, "[0, 1)")
+
+    def init(self, weight: Array) -> Any:
+        return (np.zeros_like(weight),) if np.any(self.momentum > 0) else ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        if not state:
+            return -self.lr * grad, ()
+        velocity = self.momentum * state[0] + grad
+        return -self.lr * velocity, (velocity,)
+
+
+def test_a_kernel_serves_only_stacks_whose_state_has_its_arrays() -> None:
+    registry, part = with_components(REGISTRY, [Lazy]), {}
+    for momentum in (0.0, 0.9, 0.0):
+        for engine in ("lanes", "blas"):
+            made = make_trial(
+                registry,
+                optimizer=("lazy", {"momentum": momentum}),
+                engine=engine,
+                dtype="float64",
+                steps=20,
+                eval_every=5,
+            )
+            [part[engine]] = train_stack([made], registry)
+        np.testing.assert_allclose(numbers(part["lanes"]), numbers(part["blas"]), rtol=1e-9)
+
+
+def test_a_class_that_is_written_anew_gets_a_kernel_of_its_own() -> None:
+    """As in a notebook, where a cell is changed and run again."""
+
+    def scaled(factor: float) -> type[Activation]:
+        @dataclasses.dataclass(frozen=True)
+        class Scaled(Activation):
+            """A line whose slope is a constant of the formula."""
+
+            name: ClassVar[str] = "scaled"
+
+            def forward(self, z: Array) -> Array:
+                return factor * z
+
+        Scaled.__qualname__ = "Scaled"
+        return Scaled
+
+    for factor in (1.0, 3.0):
+        registry = with_components(REGISTRY, [scaled(factor)])
+        both = [
+            train_stack([make_trial(registry, activation="scaled", engine=engine, steps=5)], registry)[0]
+            for engine in ("lanes", "blas")
+        ]
+        np.testing.assert_allclose(numbers(both[0]), numbers(both[1]), rtol=1e-5)
 
 
 # A fixed set of trainings, whose bits are the same on every machine.
