@@ -47,7 +47,9 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
         asking += structure(trial.parts["objective"], registry)
     shape = problem_of(trial).shape(trial, registry, known)
     if trial.train.engine == LANES:  # all lanes of a kernel make the same steps
-        shape = "\n".join([shape, *problem_of(trial).order(trial, registry)])
+        from anncore.engine.lanes.choice import facts
+
+        shape = "\n".join([shape, *problem_of(trial).order(trial, registry), *facts(trial, registry)])
     return "\n".join([shape, trial.train.text, asking, repr((trial.test, trial.timeout))])
 
 

@@ -8,9 +8,10 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Initializer, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.trial import BLAS, LANES, Trial
-from anncore.engine.build import structure
+from anncore.engine.build import build_stack, structure
 from anncore.engine.fusing.emit import available
-from anncore.engine.lanes.made import codes_of
+from anncore.engine.lanes.facts import signature
+from anncore.engine.lanes.made import codes_of, with_inner
 from anncore.engine.problem import ON_DATA, problem_of
 
 MOST_WEIGHTS = 12_000
@@ -44,24 +45,43 @@ def _looked_at(trial: Trial, registry: Registry) -> tuple[str, int, int]:
     moving = [trial.parts[kind] for kind in ("optimizer", "initializer")]
     own = tuple((structure(part, registry), codes_of(part)) for part in moving)
     train = trial.train
-    key = "lanes", *texts, own, trial.split.text, str(train.batch_size), train.dtype
+    key = "lanes", *texts, own, facts(trial, registry), trial.split.text, str(train.batch_size), train.dtype
     memo: dict[Any, Any] = registry.memo
-    known: tuple[str, int, int] | None = memo.get(key)
-    if known is None:
-        known = memo[key] = _look(trial, registry)
+    if key not in memo:
+        memo[key] = _look(trial, registry)
+    if memo[key][3]:  # a formula looks at values: others may be refused
+        key = (*key, *(part.text for part in moving))
+        if key not in memo:
+            memo[key] = _look(trial, registry)
+    why, weights, length, _ = memo[key]
+    return why, weights, length
+
+
+def facts(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    """Return what the optimizer of one trial computed from its hyperparameters; see `signature`."""
+    optimizer = trial.parts["optimizer"]
+    key: Any = ("lanes", "facts", optimizer.text)
+    memo: dict[Any, Any] = registry.memo
+    if key not in memo:
+        components = with_inner(build_stack([optimizer], registry, "float64"))
+        try:
+            memo[key] = signature(list(components))
+        except ComponentError as error:
+            memo[key] = (str(error),)
+    known: tuple[str, ...] = memo[key]
     return known
 
 
-def _look(trial: Trial, registry: Registry) -> tuple[str, int, int]:
+def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
     from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
 
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
-        return f"initializer {initializer.name} looks at layers, which NumPy computes", 0, 0
+        return f"initializer {initializer.name} looks at layers, which NumPy computes", 0, 0, False
     try:
         stack = LaneStack([trial], registry, ON_DATA.load([trial], registry))
         length = stack.write()
         LaneEvaluator(stack).write()
     except ComponentError as error:
-        return str(error).rstrip("."), 0, 0
-    return "", stack.layout.size, length
+        return str(error).rstrip("."), 0, 0, True
+    return "", stack.layout.size, length, stack.looks

@@ -17,7 +17,8 @@ from anncore.contract.derivatives.pullback import DERIVED, derive as pull, hyper
 from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, alike
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError
 from anncore.contract.kinds import Array, WeightSpec
-from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.facts import facts_of
+from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
 from anncore.engine.nested import nested
 from anncore.engine.output_and_loss import Pair
 from anncore.engine.recorded import Back, Call, Recorded, derive, record
@@ -35,6 +36,9 @@ class Hypers:
         if id(component) not in self._twins:
             twin = with_symbols(component, self.graph)
             twin.__dict__.pop(DERIVED, None)  # what it derived for arrays
+            for name, value in facts_of(component).items():
+                if isinstance(value, np.ndarray):  # a number per trial, such as the rate before a schedule
+                    object.__setattr__(twin, name, self.graph.input(value, known=True))
             self._twins[id(component)] = twin, component
         return self._twins[id(component)][0]
 
@@ -125,8 +129,23 @@ def forward_pass(
         graph = Graph()
         known = _inputs(graph, recorded)
         _replay(graph, Hypers(graph), [recorded.z.node], known)
+        _refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
     weights = {name: known[node].node for name, node in recorded.weights.items()}
     return Pass(graph, known[recorded.x].node, None, weights, known[recorded.z.node].node, {}, {}, None)
+
+
+def _refuse_examples_together(z: Node, x: Node) -> None:
+    """Refuse what takes examples together in evaluation, whose examples pass in blocks."""
+    of_examples = {x}
+    for node in ordered([z]):
+        if not any(arg in of_examples for arg in node.args if isinstance(arg, Node)):
+            continue
+        of_examples.add(node)
+        array = node.args[0]
+        if node.function in SUMS and isinstance(array, Node) and array in of_examples:
+            axis = dict(node.options).get("axis", 1)  # of sum_examples
+            if 1 in (axis if isinstance(axis, tuple) else (axis,)) and array.shape[1] == x.shape[1]:
+                raise Unlowerable("a formula that takes examples together in evaluation")
 
 
 def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str) -> Pass:
@@ -185,6 +204,9 @@ def update_graph(optimizer: Any, weight: Array, state: Any, *, scheduled: bool) 
             if not isinstance(result, Symbol) or result.shape != due or result.dtype != weight.dtype:
                 raise Unlowerable("a state that changes its shape or type")
         moving = [one.lr.node for one in _with_rates(replaced)] if scheduled else []
+    for node in ordered([result.node for result in results]):
+        if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
+            raise Unlowerable("the number of weights in a formula of each number by itself")
     return UpdateGraph(
         graph,
         theta.node,

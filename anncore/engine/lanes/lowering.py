@@ -23,7 +23,7 @@ from anncore.engine.lanes.nests import (
     size,
     tail,
 )
-from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, fixed_power, maker_of, truths
+from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
 
 Indices = tuple[Index, ...]
 TILE = 16  # sums that a product keeps in registers
@@ -324,6 +324,8 @@ class Lowering:
         array = node.args[0]
         if not isinstance(array, Node):
             raise Unlowerable("a sum of a constant")
+        if array.dtype.kind != "f":
+            raise Unlowerable("a sum of truth values")
         options = dict(node.options)
         axes, kept = _axes(node)
         if set(options) - {"axis", "keepdims"}:
@@ -498,6 +500,8 @@ class Lowering:
                 args[at] = code.as_number(args[at])
         if function is np.where and not kinds[0]:
             raise Unlowerable("np.where of numbers")
+        if node.dtype.kind == "b" and function not in COMPARED and function not in TESTS:
+            raise Unlowerable("arithmetic on truth values")
         if function in COMPARED:
             return code.compared(COMPARED[function], *args)
         if function is primitives.cast:

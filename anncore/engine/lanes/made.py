@@ -12,6 +12,7 @@ from anncore.contract.derivatives.pullback import hypers_of
 from anncore.contract.derivatives.symbols import Node, noting_reads
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Part
+from anncore.engine.lanes.facts import facts_of
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program
 from anncore.engine.nested import nested
@@ -26,6 +27,7 @@ class Made(NamedTuple):
     program: Program
     hypers: tuple[Source, ...]
     rates: int  # learning rates that a schedule changes
+    looks: bool  # whether a formula looked at a hyperparameter's value while it was recorded
 
 
 class _Entry(NamedTuple):
@@ -49,26 +51,28 @@ def components_of(stack: Any) -> dict[str, list[Any]]:
     """Return the components of a stack of one structure, always in the same order."""
     activations = [run.component for each in stack.network.activations for run in each.runs]
     ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
-    optimizers = [one for run in stack.optimizers for one in _with_inner(run.optimizer)]
+    optimizers = [one for run in stack.optimizers for one in with_inner(run.optimizer)]
     return {"network": [stack.network.component, *activations, *ends], "optimizer": optimizers}
 
 
-def _with_inner(optimizer: Any) -> Iterator[Any]:
+def with_inner(optimizer: Any) -> Iterator[Any]:
+    """Yield an optimizer and those inside it."""
     yield optimizer
     for inner in nested(optimizer):
-        yield from _with_inner(inner)
+        yield from with_inner(inner)
 
 
 class Sources:
     """The hyperparameters of a stack, by component and name."""
 
     def __init__(self, stack: Any) -> None:
-        self._components = components_of(stack)
+        self._components, self._trials = components_of(stack), len(stack.trials)
         self._by_array = {
             id(array): (part, at, name)
             for part, components in self._components.items()
             for at, component in enumerate(components)
-            for name, array in hypers_of(component).items()
+            for name, array in {**hypers_of(component), **facts_of(component)}.items()
+            if isinstance(array, np.ndarray)
         }
 
     def of(self, array: Array | None) -> Source:
@@ -86,7 +90,11 @@ class Sources:
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
         """Return what is equal for equal sets of values."""
-        return tuple(np.unique(self.array(source)).tobytes() for source in sources)
+        if not sources:
+            return ()
+        columns = [np.broadcast_to(self.array(source).ravel(), self._trials) for source in sources]
+        # By rows, as a formula may compare one hyperparameter with another.
+        return (np.unique(np.stack(columns, axis=1), axis=0).tobytes(),)
 
 
 def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[Node], int]]) -> Made:
@@ -102,7 +110,7 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
         with noting_reads() as read:
             program, nodes, rates = make()
         reads = tuple(sorted({sources.of(array) for array in read}))
-        result = Made(program, tuple(sources.of(node.value) for node in nodes), rates)
+        result = Made(program, tuple(sources.of(node.value) for node in nodes), rates, bool(reads))
         if len(_MADE) >= _MOST:
             _MADE.clear()
         _MADE.setdefault(key, []).append(_Entry(reads, sources.values(reads), result))

@@ -27,6 +27,7 @@ LOGICAL = {
     **dict.fromkeys((np.logical_and, np.bitwise_and, operator.and_), "and"),
     **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
 }
+TESTS = frozenset((np.isnan, np.isfinite))
 NOT = frozenset((np.logical_not, np.invert, operator.invert))
 
 

@@ -19,6 +19,7 @@ from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.code import ALIGN, KINDS
 from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
+from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import (
     forward_pass,
     hyper_inputs,
@@ -27,7 +28,7 @@ from anncore.engine.lanes.graphs import (
     training_pass,
     update_graph,
 )
-from anncore.engine.lanes.made import Made, Source, Sources, codes_of, made
+from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import (
     FORWARD,
@@ -138,6 +139,9 @@ class LaneStack(Stack):
             raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
         if network.draws:
             raise Unlowerable("an activation that draws random numbers")
+        for component in components_of(self)["network"]:
+            if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
+                raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
         if self.data[0].w_train is not None:
             raise Unlowerable("weighted examples")
         if len(self.output.pairs) != 1:
@@ -168,7 +172,8 @@ class LaneStack(Stack):
         parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
-        return (*parts, codes, self.dtype, self._orders.widths, self.network_outputs, self.when)
+        facts = signature(components_of(self)["network"])
+        return (*parts, codes, facts, self.dtype, self._orders.widths, self.network_outputs, self.when)
 
     @cached_property
     def _made_passes(self) -> list[Made]:
@@ -200,7 +205,8 @@ class LaneStack(Stack):
         own = structure(part, self.registry), codes_of(part)
         # A first state may have other arrays for other hyperparameters.
         state = tuple(array.shape == run.weight.shape for array in leaves(run.state))
-        return made(("update", own, run.scheduled, state, self.dtype), self.sources, self._update)
+        facts = signature(components_of(self)["optimizer"])
+        return made(("update", own, facts, run.scheduled, state, self.dtype), self.sources, self._update)
 
     def _update(self) -> tuple[Program, list[Node], int]:
         run = self._only_run
@@ -217,6 +223,11 @@ class LaneStack(Stack):
         self._only_run.initialize()
         programs = (*self._made_passes, self._made_update, self._made_forward)
         return max(len(made.program.text) for made in programs)
+
+    @property
+    def looks(self) -> bool:
+        """Whether a formula looks at hyperparameters, so that other values may have another kernel."""
+        return any(made.looks for made in (*self._made_passes, self._made_update, self._made_forward))
 
     def prepare(self) -> None:
         """Make the kernels of training; the optimizer must have its first state."""

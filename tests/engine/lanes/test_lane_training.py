@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -287,6 +288,114 @@ def test_a_class_that_is_written_anew_gets_a_kernel_of_its_own() -> None:
             for engine in ("lanes", "blas")
         ]
         np.testing.assert_allclose(numbers(both[0]), numbers(both[1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "values"),
+    [
+        ("adamw", [{"weight_decay": 0.0}, {"weight_decay": 3.0}]),
+        ("adamw", [{"decay_mode": "independent", "weight_decay": 0.1, "lr": lr} for lr in (0.01, 0.1)]),
+        ("adam", [{"eps": 1e-8}, {"eps": 0.0}]),
+        ("momentum", [{"dampening": 0.0}, {"dampening": 0.5}]),
+        ("rmsprop", [{"momentum": 0.0}, {"momentum": 0.5}]),
+        ("adabound", [{"lr": 0.001}, {"lr": 0.01}]),
+        ("rprop", [{"lr": 0.001}, {"lr": 0.01}]),
+    ],
+)
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_what_an_optimizer_computes_once_from_its_hyperparameters_is_each_trials_own(
+    optimizer: str, values: list[dict[str, Any]], schedule: str
+) -> None:
+    """Facts of `__post_init__`: the first trial's may not serve the next one, alone or in one stack."""
+    full = {"batch_size": "full"} if optimizer == "rprop" else {}
+    options: dict[str, Any] = {"dtype": "float64", "schedule": schedule, **full}
+    trials = [trial(optimizer=(optimizer, own), **options) for own in values]
+    together = {
+        result.key: result for stack in pack(trials, REGISTRY) for result in train_stack(stack, REGISTRY)
+    }
+    for own, made in zip(values, trials, strict=True):
+        expected = numbers(one("blas", optimizer=(optimizer, own), **options))
+        [alone] = train_stack([made], REGISTRY)
+        np.testing.assert_allclose(numbers(alone), expected, rtol=1e-7)
+        assert np.array_equal(numbers(alone), numbers(together[made.key]))
+
+
+def test_values_that_a_formula_compares_are_looked_at_together() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Comparing(Activation):
+        """Another formula where any a is above its b."""
+
+        name: ClassVar[str] = "comparing"
+        a: Hyper = hyper(0.0, "[0, inf)")
+        b: Hyper = hyper(1.0, "[0, inf)")
+
+        def forward(self, z: Array) -> Array:
+            return z * (self.a if np.any(self.a > self.b) else 1.0)
+
+    registry = with_components(REGISTRY, [Comparing])
+    for pairs in (
+        [(0.0, 1.0), (2.0, 3.0)],
+        [(0.0, 3.0), (2.0, 1.0)],
+    ):  # each hyperparameter has the same values
+        results = [
+            train_stack(
+                [
+                    make_trial(registry, activation=("comparing", {"a": a, "b": b}), engine=engine, steps=5)
+                    for a, b in pairs
+                ],
+                registry,
+            )
+            for engine in ("lanes", "blas")
+        ]
+        for lanes, blas in zip(*results, strict=True):
+            np.testing.assert_allclose(numbers(lanes), numbers(blas), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        (lambda z: z * ((z > -1) * (z < 1)), "arithmetic on truth values"),
+        (lambda z: z + (z > 0).sum(axis=2, keepdims=True), "a sum of truth values|int64"),
+        (lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)), "examples together in evaluation"),
+    ],
+)
+def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: str) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Odd(Activation):
+        """A formula that lanes do not have."""
+
+        name: ClassVar[str] = "odd"
+
+        def forward(self, z: Array) -> Array:
+            made: Array = formula(z)
+            return made
+
+    registry = with_components(REGISTRY, [Odd])
+    made = make_trial(registry, activation="odd", engine="lanes", steps=5)
+    assert re.search(why, why_not_lanes(made, registry))
+
+
+def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Turning(Optimizer):
+        """SGD that takes a sine where `a` is above 0."""
+
+        name: ClassVar[str] = "turning"
+        lr: Hyper = hyper(0.1, "(0, inf)")
+        a: Hyper = hyper(0.0, "[0, inf)")
+
+        def init(self, weight: Array) -> Any:
+            return ()
+
+        def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+            return -self.lr * (np.sin(grad) if np.any(self.a > 0) else grad), ()
+
+    registry = with_components(REGISTRY, [Turning])
+    trials = [
+        make_trial(registry, optimizer=("turning", {"a": a}), engine="lanes", steps=5) for a in (0.0, 0.5)
+    ]
+    assert [engine_of(made, registry) for made in trials] == ["lanes", "blas"]
+    assert [engine_of(made, registry) for made in trials[::-1]] == ["blas", "lanes"]
 
 
 # A fixed set of trainings, whose bits are the same on every machine.
