@@ -148,8 +148,8 @@ def measures_of(
         held = columns.metric_column("valid", metric)
         if _empty(mine, column) and not _empty(mine, held):  # [split] test = 0
             column = held
-        elif column not in mine and metric in mine:  # scores from elsewhere are of no split
-            column = metric
+        elif column not in mine and metric in mine and mine[metric].dtype.kind in "biuf":
+            column = metric  # scores from elsewhere are of no split; "loss" may be the label of a section
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
         floor = floor if scale == "log" else 0.0
