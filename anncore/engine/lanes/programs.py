@@ -68,7 +68,7 @@ class _Kernel:
         return self.code.at(self.arguments[name], self.code.product(group, vectors))
 
     def hypers(self, nodes: Sequence[Node], pointer: str, start: int = 0) -> dict[Node, Place]:
-        """Return the places of hyperparameters; Unlowerable if one is not a number per trial."""
+        """Return the places of hyperparameters, one vector each."""
         return {node: Place(pointer, start + at) for at, node in enumerate(nodes)}
 
     def gathered(
