@@ -115,7 +115,7 @@ class Code:
         return self.add(f"fneg {self.type} {value}")
 
     def compared(self, how: str, one: str, other: str) -> str:
-        """Append a comparison: ogt, oge, olt, ole, oeq, une, uno."""
+        """Append a comparison: ogt, oge, olt, ole, oeq, uge, ule, une, uno."""
         return self.add(f"fcmp {how} {self.type} {one}, {other}")
 
     def chosen(self, truth: str, one: str, other: str) -> str:

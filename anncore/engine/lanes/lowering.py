@@ -24,9 +24,9 @@ from anncore.engine.lanes.nests import (
     tail,
 )
 from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
+from anncore.engine.lanes.products import Factor, append_product
 
 Indices = tuple[Index, ...]
-TILE = 16  # sums that a product keeps in registers
 COLUMNS = 8  # sums side by side
 LARGEST = (np.max, np.amax)
 SMALLEST = (np.min, np.amin)
@@ -188,12 +188,10 @@ class Lowering:
             self._copy(producer, self._places.pop(producer))
             return
         self._load_singles(nest)
-        tile = (1, 1)
-        begin: Callable[[Sequence[Indices], dict[Any, str]], None] | None = None
         if producer is not None and producer.function in MATMULS:
-            tile, begin = self._product_tile(producer), self._product(producer)
-        elif producer is not None:
-            tile, begin = (1, COLUMNS), self._reduction(producer)
+            self._product(nest, producer)
+            return
+        begin = None if producer is None else self._reduction(producer)
         if producer is None and self._flat(nest):
             self._flat_loop(nest)
             return
@@ -203,7 +201,7 @@ class Lowering:
                 begin(indices, memo)
             self._finish(nest, indices, memo)
 
-        self._over(nest.domain, tile, body)
+        self._over(nest.domain, (1, 1 if begin is None else COLUMNS), body)
 
     def _finish(self, nest: Nest, indices: Sequence[Indices], memo: dict[Any, str]) -> None:
         """Append the formulas of a loop at some places, then write what others read."""
@@ -293,32 +291,71 @@ class Lowering:
 
     # What loops begin with
 
-    def _product_tile(self, node: Node) -> tuple[int, int]:
-        rows, columns = tail(node)[-2:]
-        wide = min(columns, 4)
-        return min(rows, max(TILE // max(wide, 1) // (1 if wide > 1 else 2), 1)), wide
-
-    def _product(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
+    def _product(self, nest: Nest, node: Node) -> None:
+        """Append a product of matrices, and the formulas that follow it."""
         left, right = node.args
-        if len(tail(node)) < 2 or len(left.shape) != len(right.shape):
+        domain, work = tail(node), self._work
+        if len(domain) < 2 or len(left.shape) != len(right.shape):
             raise Unlowerable("a product of arrays with unequal axes")
         inner = left.shape[-1]
-        code = self._code
+        self._refuse_long(int(np.prod(domain)))
+        copies = [arg for arg in (left, right) if self._located(arg, (0,) * len(domain)) is None]
+        for arg in copies:
+            self._places[arg] = work.take(size(arg))
+            self._copy(arg, self._places[arg])
+        taken: list[tuple[Place, int]] = []
 
-        def begin(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
-            def step(k: Index, sums: Sequence[str]) -> Sequence[str]:
-                read: dict[Any, str] = {}
-                results = []
-                for index, total in zip(indices, sums, strict=True):
-                    one = self._value(left, _matched(left, (*index[:-1], k)), read)
-                    other = self._value(right, _matched(right, (*index[:-2], k, index[-1])), read)
-                    results.append(code.fma(one, other, total))
-                return results
+        def packed(vectors: int) -> Factor:
+            if not taken:
+                taken.append((work.take(vectors), vectors))
+            place = taken[0][0]
+            return Factor(place.pointer, place.offset, 1, 1)
 
-            totals = code.loop(inner, step, [code.number(0.0)] * len(indices))
-            memo.update(((node, index), total) for index, total in zip(indices, totals, strict=True))
+        def matrix(indices: Sequence[Indices], _: dict[Any, str]) -> None:
+            [lead] = indices
+            factors = (self._factor(left, lead, (1, 0)), self._factor(right, lead, (0, 1)))
 
-        return begin
+            def finish(places: list[tuple[Index, Index]], sums: Sequence[str]) -> None:
+                indices: list[Indices] = [(*lead, *place) for place in places]
+                memo: dict[Any, str] = {(node, index): one for index, one in zip(indices, sums, strict=True)}
+                self._finish(nest, indices, memo)
+
+            append_product(self._code, factors, (*domain[-2:], inner), packed, finish)
+
+        self._over(domain[:-2], (1, 1), matrix)
+        for place, vectors in taken:
+            work.give_back(place, vectors)
+        for arg in copies:
+            work.give_back(self._places.pop(arg), size(arg))
+
+    def _factor(self, node: Node, lead: Indices, axis: tuple[int, int]) -> Factor:
+        """Return where the matrices of a product lie; axis: (1, 0) if k is the last one, (0, 1) if not."""
+
+        def place(*last: int) -> int:
+            index = _matched(node, (*(0 for _ in lead), *last))
+            located = self._located(node, index)
+            assert located is not None
+            assert isinstance(located[1], int)
+            return located[1]
+
+        first = self._located(node, _matched(node, (*lead, 0, 0)))
+        assert first is not None
+        rows, columns = tail(node)[-2:]
+        steps = [place(*at) - place(0, 0) if n > 1 else 0 for at, n in (((1, 0), rows), ((0, 1), columns))]
+        apart, along = steps if axis == (1, 0) else reversed(steps)
+        return Factor(first[0], first[1], apart, along)
+
+    def _located(self, node: Any, index: Indices) -> tuple[str, Index] | None:
+        """Return where in memory an element lies, None if it is computed."""
+        while isinstance(node, Node) and self._nests.is_view(node):
+            seen = self._seen(node, index)
+            if seen is None:
+                place = self._places[node.args[0]]
+                return place.pointer, self._linear(index, tail(node), place)
+            node, index = seen
+        if not isinstance(node, Node) or node not in self._places or node.dtype.kind == "b":
+            return None
+        return self._places[node].pointer, self._linear(index, tail(node), self._places[node])
 
     def _reduction(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
         array = node.args[0]
@@ -513,6 +550,14 @@ class Lowering:
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of a view: an element of what it is a view of."""
+        seen = self._seen(node, index)
+        if seen is not None:
+            return self._value(*seen, memo)
+        place = self._places[node.args[0]]
+        return self._code.load(place.pointer, self._linear(index, tail(node), place))
+
+    def _seen(self, node: Node, index: Indices) -> tuple[Any, Indices] | None:
+        """Return of what, and where, an element of a view is one; None for one of memory in another shape."""
         inner = node.args[0]
         options = dict(node.options)
         shape = tail(inner)
@@ -521,25 +566,19 @@ class Lowering:
             moved: list[Index] = [0] * len(shape)
             for to, axis in enumerate(axes):
                 moved[axis - 1] = index[to]
-            return self._value(inner, tuple(moved), memo)
+            return inner, tuple(moved)
         if node.function is primitives.spread:
             index = index[len(index) - len(shape) :]
-            return self._value(
-                inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True)), memo
-            )
+            return inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True))
         if node.function is primitives.item:
-            return self._value(inner, _item(self._code, options["index"], inner.shape, index), memo)
-        return self._reshaped(node, inner, index, memo)
-
-    def _reshaped(self, node: Node, inner: Node, index: Indices, memo: dict[Any, str]) -> str:
+            return inner, _item(self._code, options["index"], inner.shape, index)
         ones = [at for at, n in zip(index, tail(node), strict=True) if n != 1]
-        if [n for n in tail(node) if n != 1] == [n for n in tail(inner) if n != 1]:
+        if [n for n in tail(node) if n != 1] == [n for n in shape if n != 1]:
             left = iter(ones)
-            return self._value(inner, tuple(0 if n == 1 else next(left) for n in tail(inner)), memo)
+            return inner, tuple(0 if n == 1 else next(left) for n in shape)
         if inner not in self._places or inner in self._once:
             raise Unlowerable("a reshape of what is itself a view")
-        code, place = self._code, self._places[inner]
-        return code.load(place.pointer, self._linear(index, tail(node), place))
+        return None
 
 
 def _is_array(arg: Any) -> bool:
