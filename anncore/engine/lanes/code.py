@@ -144,7 +144,7 @@ class Code:
         return self.add(f"bitcast {self.whole} {value} to {self.type}")
 
     def on_integers(self, operation: str, one: str, other: str) -> str:
-        """Append add, sub, and, or, shl, lshr, ashr of integers."""
+        """Append add, sub, and, or, xor, shl, lshr, ashr of integers."""
         return self.add(f"{operation} {self.whole} {one}, {other}")
 
     def splat(self, scalar: str) -> str:
@@ -152,6 +152,36 @@ class Code:
         one = self.add(f"insertelement {self.type} poison, {self.kind.scalar} {scalar}, i32 0")
         zeros = f"<{self.kind.lanes} x i32> zeroinitializer"
         return self.add(f"shufflevector {self.type} {one}, {self.type} poison, {zeros}")
+
+    def joined(self, scalars: Sequence[str]) -> str:
+        """Append a vector of numbers, one for each lane."""
+        vector = "poison"
+        for lane, scalar in enumerate(scalars):
+            vector = self.add(f"insertelement {self.type} {vector}, {self.kind.scalar} {scalar}, i32 {lane}")
+        return vector
+
+    def mask_from(self, first: str) -> str:
+        """Append integers whose bits are all set in the lanes from one on, an i64, and none before."""
+        lanes, integer = self.kind.lanes, self.kind.integer
+        if integer != "i64":
+            first = self.add(f"trunc i64 {first} to {integer}")
+        one = self.add(f"insertelement {self.whole} poison, {integer} {first}, i32 0")
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        every = self.add(f"shufflevector {self.whole} {one}, {self.whole} poison, {zeros}")
+        behind = "<" + ", ".join(f"{integer} {-lane - 1}" for lane in range(lanes)) + ">"
+        return self.on_integers(
+            "ashr", self.on_integers("add", every, behind), self.integer(8 * self.kind.bytes - 1)
+        )
+
+    def masked(self, mask: str, one: str, other: str) -> str:
+        """Append `one` where the bits of a mask are set, `other` elsewhere.
+
+        The bits are moved one by one, as a processor may take long to write some lanes of a vector.
+        """
+        differing = self.on_integers("xor", self.bits(one), self.bits(other))
+        return self.from_bits(
+            self.on_integers("xor", self.bits(other), self.on_integers("and", differing, mask))
+        )
 
     # The same lanes in float64
 
@@ -199,6 +229,24 @@ class Code:
     def store(self, value: str, pointer: str, place: Index = 0) -> None:
         """Append the writing of a vector."""
         self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {ALIGN}")
+
+    def smaller(self, place: Index, most: int) -> Index:
+        """Append the smaller of two places."""
+        name = "@llvm.smin.i64"
+        self.intrinsics[name] = f"declare i64 {name}(i64, i64)"
+        return (
+            min(place, most)
+            if isinstance(place, int)
+            else self.add(f"call i64 {name}(i64 {place}, i64 {most})")
+        )
+
+    def fetch(self, pointer: str, start: Index, length: int) -> None:
+        """Append the fetching of so many bytes, which will be read soon."""
+        name = "@llvm.prefetch.p0"
+        self.intrinsics[name] = f"declare void {name}(ptr, i32, i32, i32)"
+        for more in range(0, length, ALIGN):
+            address = self.at(pointer, self.sum(start, more), "i8")
+            self.lines.append(f"call void {name}(ptr {address}, i32 0, i32 3, i32 1)")
 
     def table(self, values: Sequence[float]) -> str:
         """Return the address of constants, one number each."""

@@ -92,6 +92,7 @@ class Lowering:
         self._code, self._work, self._long = code, work, long
         self._places: dict[Node, Place] = dict(inputs)
         self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
+        self._laid: dict[int, Place] = {}  # factors of a product that nothing has written before, by id
         self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
         wanted: dict[Node, list[Place]] = {}
         for node, place in outputs:
@@ -297,12 +298,14 @@ class Lowering:
         domain, work = tail(node), self._work
         if len(domain) < 2 or len(left.shape) != len(right.shape):
             raise Unlowerable("a product of arrays with unequal axes")
+        if node.dtype.kind == "b":
+            raise Unlowerable("a product of truth values")
         inner = left.shape[-1]
         self._refuse_long(int(np.prod(domain)))
         copies = [arg for arg in (left, right) if self._located(arg, (0,) * len(domain)) is None]
         for arg in copies:
-            self._places[arg] = work.take(size(arg))
-            self._copy(arg, self._places[arg])
+            self._laid[id(arg)] = work.take(size(arg))
+            self._lay(arg, self._laid[id(arg)])
         taken: list[tuple[Place, int]] = []
 
         def packed(vectors: int) -> Factor:
@@ -326,9 +329,21 @@ class Lowering:
         for place, vectors in taken:
             work.give_back(place, vectors)
         for arg in copies:
-            work.give_back(self._places.pop(arg), size(arg))
+            work.give_back(self._laid.pop(id(arg)), size(arg))
 
-    def _factor(self, node: Node, lead: Indices, axis: tuple[int, int]) -> Factor:
+    def _lay(self, array: Any, place: Place) -> None:
+        """Append the writing of a factor that is computed, as numbers."""
+
+        def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            for index in indices:
+                value = self._value(array, index, memo)
+                if array.dtype.kind == "b":
+                    value = self._code.as_number(value)
+                self._code.store(value, place.pointer, self._linear(index, tail(array), place))
+
+        self._over(tail(array), (1, 1), body)
+
+    def _factor(self, node: Any, lead: Indices, axis: tuple[int, int]) -> Factor:
         """Return where the matrices of a product lie; axis: (1, 0) if k is the last one, (0, 1) if not."""
 
         def place(*last: int) -> int:
@@ -347,6 +362,8 @@ class Lowering:
 
     def _located(self, node: Any, index: Indices) -> tuple[str, Index] | None:
         """Return where in memory an element lies, None if it is computed."""
+        if id(node) in self._laid:
+            return self._laid[id(node)].pointer, self._linear(index, tail(node), self._laid[id(node)])
         while isinstance(node, Node) and self._nests.is_view(node):
             seen = self._seen(node, index)
             if seen is None:
@@ -585,7 +602,7 @@ def _is_array(arg: Any) -> bool:
     return isinstance(arg, (Node, np.ndarray))
 
 
-def _matched(node: Node, index: Indices) -> Indices:
+def _matched(node: Any, index: Indices) -> Indices:
     """Return the place in an operand of a product, whose leading axes may be broadcast."""
     return tuple(0 if n == 1 else at for at, n in zip(index, tail(node), strict=True))
 

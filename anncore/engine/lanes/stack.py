@@ -94,10 +94,16 @@ class Lanes:
         starts = np.array([array.ctypes.data for array in arrays], np.int64)
         return starts[group[self.rows]]
 
-    def shared(self, group: Array) -> Array:
-        """Return for each group of lanes whether all its trials have the same array."""
+    def firsts(self, group: Array) -> Array:
+        """Return for each group of lanes how many arrays its trials have, and the first lane of each."""
         own = group[self.rows].reshape(self.groups, self.lanes)
-        return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
+        begins = np.ones(own.shape, bool)
+        begins[:, 1:] = own[:, 1:] != own[:, :-1]
+        table = np.zeros((self.groups, self.lanes + 1), np.int64)
+        table[:, 0] = begins.sum(axis=1)
+        for row, begin in zip(table, begins, strict=True):
+            row[1 : 1 + row[0]] = np.flatnonzero(begin)
+        return table
 
 
 class LaneStack(Stack):
@@ -129,7 +135,7 @@ class LaneStack(Stack):
         self._states: list[Array] = []
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
-        self._shared = self.lanes.shared(self._orders.group)
+        self._firsts = self.lanes.firsts(self._orders.group)
         self._loaded = False
         self._functions: tuple[int, ...] = ()  # passes and update, by address
 
@@ -307,7 +313,7 @@ class LaneStack(Stack):
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
-            "shared": self._shared,
+            "firsts": self._firsts,
             "work": self._work,
         }
         self._driver([*(values[name] for name in TRAINING), *self._states])
@@ -382,7 +388,7 @@ class LaneStack(Stack):
             "hypers": hypers,
             "x": self.lanes.addresses(list(x), group),
             "order": np.full(len(self.lanes.rows), order.ctypes.data, np.int64),
-            "shared": self.lanes.shared(group),
+            "firsts": self.lanes.firsts(group),
             "work": work,
             "z": z,
         }
