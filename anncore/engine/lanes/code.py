@@ -259,6 +259,14 @@ class Code:
         )
         return self.tables.setdefault(text, f"@c{len(self.tables)}")
 
+    def measured(self, append: Callable[[], None]) -> int:
+        """Return how many lines would be appended, without blocks, and append nothing."""
+        before = len(self.lines)
+        append()
+        length = len(self.lines) - before
+        del self.lines[before:]
+        return length
+
     # Flow
 
     def begin(self, block: str) -> None:

@@ -25,6 +25,7 @@ from anncore.engine.lanes.nests import (
 )
 from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
 from anncore.engine.lanes.products import Factor, append_product
+from anncore.engine.lanes.sparing import spared
 
 Indices = tuple[Index, ...]
 COLUMNS = 8  # sums side by side
@@ -90,6 +91,8 @@ class Lowering:
         long: tuple[int, Index] | None = None,
     ) -> None:
         self._code, self._work, self._long = code, work, long
+        lean = spared([node for node, _ in outputs])
+        outputs = [(lean[node], place) for node, place in outputs]
         self._places: dict[Node, Place] = dict(inputs)
         self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
         self._laid: dict[int, Place] = {}  # factors of a product that nothing has written before, by id
@@ -132,9 +135,11 @@ class Lowering:
     ) -> list[tuple[Node, Place]]:
         """Let loops write outputs where they belong; return those that must be copied at the end.
 
-        An output that takes the place of an input is copied if a later loop reads that input.
+        An output that takes the place of an input is copied if a later loop reads that input, or its own one
+        elsewhere than where it writes.
         """
-        made = {node: at for at, nest in enumerate(self._nests.nests) for node in nest.made}
+        nests = self._nests
+        made = {node: at for at, nest in enumerate(nests.nests) for node in nest.made}
         taken = {place: node for node, place in inputs.items()}
         copies: list[tuple[Node, Place]] = []
         for node, places in wanted.items():
@@ -142,7 +147,10 @@ class Lowering:
                 if self._places.get(node) == place:
                     continue  # it lies there already, as a state that stays as it is
                 over = taken.get(place)
-                free = over is None or last.get(over, -1) <= made.get(node, -1)
+                at, read = made.get(node, -1), last.get(over, -1) if over is not None else -1
+                free = (
+                    over is None or read < at or (read == at and nests.reads_in_place(nests.nests[at], over))
+                )
                 if node in made and node not in self._places and free:
                     self._places[node] = place
                 else:
@@ -307,12 +315,12 @@ class Lowering:
             self._laid[id(arg)] = work.take(size(arg))
             self._lay(arg, self._laid[id(arg)])
         taken: list[tuple[Place, int]] = []
+        read = {self._places.get(one) for one in self._nests.reads(nest)}
+        once = any(self._places[one] in read for one in nest.stored)
 
-        def packed(vectors: int) -> Factor:
-            if not taken:
-                taken.append((work.take(vectors), vectors))
-            place = taken[0][0]
-            return Factor(place.pointer, place.offset, 1, 1)
+        def room(vectors: int) -> Place:
+            taken.append((work.take(vectors), vectors))
+            return taken[-1][0]
 
         def matrix(indices: Sequence[Indices], _: dict[Any, str]) -> None:
             [lead] = indices
@@ -323,7 +331,7 @@ class Lowering:
                 memo: dict[Any, str] = {(node, index): one for index, one in zip(indices, sums, strict=True)}
                 self._finish(nest, indices, memo)
 
-            append_product(self._code, factors, (*domain[-2:], inner), packed, finish)
+            append_product(self._code, factors, (*domain[-2:], inner), room, finish, once=once)
 
         self._over(domain[:-2], (1, 1), matrix)
         for place, vectors in taken:

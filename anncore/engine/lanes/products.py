@@ -17,6 +17,9 @@ PACKED = 512  # vectors of a factor that may be laid in a row, of 32 kB in the f
 INLINE = 400  # lines of formulas that may follow a tile one after the other; longer ones are a loop
 
 
+Finish = Callable[[list[tuple[Index, Index]], Sequence[str]], None]
+
+
 class Factor(NamedTuple):
     """Where the numbers of a factor lie, in vectors: from the place of its first, by row or column, by k."""
 
@@ -52,52 +55,81 @@ def _even(length: int, most: int) -> int:
     return -(-length // -(-length // most))
 
 
-def cut(code: Code, length: int, step: int, body: Callable[[Index, int], None]) -> None:
-    """Append a loop over an axis in steps, and what is left; `body` gets start and length."""
-    whole = length // step * step
+def _divisor(length: int, most: int) -> int:
+    return next(step for step in range(most, 0, -1) if length % step == 0)
+
+
+def over(code: Code, length: int, step: int, body: Callable[[Index], None]) -> None:
+    """Append a loop over an axis in steps; the last one begins earlier if it would reach beyond the end."""
 
     def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
-        body(index, step)
+        body(code.smaller(index, length - step) if length % step else index)
         return []
 
-    if whole:
-        code.loop(whole, turn, step=step)
-    if whole < length:
-        body(whole, length - whole)
+    code.loop(-(-length // step) * step, turn, step=step)
 
 
 def append_product(
     code: Code,
     factors: tuple[Factor, Factor],
     shape: tuple[int, int, int],
-    packed: Callable[[int], Factor],
-    finish: Callable[[list[tuple[Index, Index]], Sequence[str]], None],
+    room: Callable[[int], tuple[str, Index]],
+    finish: Finish,
+    *,
+    once: bool,
 ) -> None:
     """Append the loops of a product.
 
-    shape: rows, columns, the length of the sums. packed: returns memory for so many vectors. finish: gets the
-    places of sums, and the sums.
+    shape: rows, columns, the length of the sums. room: returns memory for so many vectors. finish: gets the
+    places of sums, and the sums. once: whether each place may come once only, as its formulas read what they
+    write.
     """
     rows, columns, inner = shape
     left, right = factors
     tile = tile_of(rows, columns)
-    near: Factor | None = None
-    if left.along != 1 and columns >= 4 * tile.columns and tile.rows * inner <= PACKED:
-        near = packed(tile.rows * inner)
+    if once:
+        tile = Tile(_divisor(rows, tile.rows), _divisor(columns, tile.columns))
+    near, sums = tile.rows * inner, tile.rows * tile.columns
+    packs = left.along != 1 and columns >= 4 * tile.columns and near <= PACKED
+    memory = code.at(*room(near)) if packs else ""
+    longest = sums * code.measured(lambda: finish([(0, 0)], [code.number(0.0)]))
+    spare = code.at(*room(sums)) if longest > INLINE else ""
 
-    def row(i: Index, height: int) -> None:
+    def row(i: Index) -> None:
         own = _begun(code, left, i)
-        if near is not None:
-            own = _pack(code, own, near, height, inner)
+        if packs:
+            own = _pack(code, own, memory, tile.rows, inner)
 
-        def column(j: Index, width: int) -> None:
-            sums = _summed(code, own, _begun(code, right, j), Tile(height, width), inner)
-            places = [(code.sum(i, r), code.sum(j, c)) for r in range(height) for c in range(width)]
-            finish(places, sums)
+        def column(j: Index) -> None:
+            totals = _summed(code, own, _begun(code, right, j), tile, inner)
+            if spare:
+                _finish_one_by_one(code, totals, tile, (i, j), spare, finish)
+                return
+            places = [(code.sum(i, r), code.sum(j, c)) for r in range(tile.rows) for c in range(tile.columns)]
+            finish(places, totals)
 
-        cut(code, columns, tile.columns, column)
+        over(code, columns, tile.columns, column)
 
-    cut(code, rows, tile.rows, row)
+    over(code, rows, tile.rows, row)
+
+
+def _finish_one_by_one(
+    code: Code, totals: Sequence[str], tile: Tile, start: tuple[Index, Index], spare: str, finish: Finish
+) -> None:
+    """Append a loop over the sums of a tile, where the formulas that follow are long."""
+    for at, total in enumerate(totals):
+        code.store(total, spare, at)
+
+    def row(r: Index, _: Sequence[str]) -> Sequence[str]:
+        def column(c: Index, _: Sequence[str]) -> Sequence[str]:
+            total = code.load(spare, code.sum(code.product(r, tile.columns), c))
+            finish([(code.sum(start[0], r), code.sum(start[1], c))], [total])
+            return []
+
+        code.loop(tile.columns, column)
+        return []
+
+    code.loop(tile.rows, row)
 
 
 def _begun(code: Code, factor: Factor, at: Index) -> Factor:
@@ -106,9 +138,8 @@ def _begun(code: Code, factor: Factor, at: Index) -> Factor:
     return factor._replace(pointer=code.at(factor.pointer, place), first=0)
 
 
-def _pack(code: Code, factor: Factor, near: Factor, height: int, inner: int) -> Factor:
+def _pack(code: Code, factor: Factor, start: str, height: int, inner: int) -> Factor:
     """Append the copying of some rows to where they lie in a row, in the order that sums read them."""
-    start = code.at(near.pointer, near.first)
 
     def turn(k: Index, _: Sequence[str]) -> Sequence[str]:
         source = code.at(factor.pointer, code.product(k, factor.along))
