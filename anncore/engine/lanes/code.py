@@ -153,13 +153,6 @@ class Code:
         zeros = f"<{self.kind.lanes} x i32> zeroinitializer"
         return self.add(f"shufflevector {self.type} {one}, {self.type} poison, {zeros}")
 
-    def joined(self, scalars: Sequence[str]) -> str:
-        """Append a vector of numbers, one for each lane."""
-        vector = "poison"
-        for lane, scalar in enumerate(scalars):
-            vector = self.add(f"insertelement {self.type} {vector}, {self.kind.scalar} {scalar}, i32 {lane}")
-        return vector
-
     def mask_from(self, first: str) -> str:
         """Append integers whose bits are all set in the lanes from one on, an i64, and none before."""
         lanes, integer = self.kind.lanes, self.kind.integer
@@ -229,6 +222,12 @@ class Code:
     def store(self, value: str, pointer: str, place: Index = 0) -> None:
         """Append the writing of a vector."""
         self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {ALIGN}")
+
+    def store_scalar(self, value: str, pointer: str, place: Index) -> None:
+        """Append the writing of one number."""
+        self.lines.append(
+            f"store {self.kind.scalar} {value}, ptr {self.at(pointer, place, self.kind.scalar)}"
+        )
 
     def smaller(self, place: Index, most: int) -> Index:
         """Append the smaller of two places."""

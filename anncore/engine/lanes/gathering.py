@@ -12,8 +12,9 @@ from typing import NamedTuple
 from anncore.engine.lanes.code import Code, Index
 
 AHEAD = 6  # examples whose numbers are on their way while others are copied
+FEW = 8
 LINE = 64  # bytes that come from memory together
-UNROLLED = 4  # numbers of an example that are copied without a loop
+UNROLLED = 4  # numbers of an example that are copied in one turn of a loop
 
 
 class Gathered(NamedTuple):
@@ -32,91 +33,82 @@ def gather(
     order: the addresses of each lane's order of examples, in which the batch begins at `start`. firsts: how
     many data sets the group has, then the first lane of each.
     """
-    lanes = code.kind.lanes
     count = code.load_scalar("i64", firsts)
+    scalar = code.kind.scalar
 
-    def spread(first: str, n: Index, *, over: bool) -> None:
-        mine = code.mask_from(first) if over else ""
-        rows = code.load_scalar("ptr", order, first)
+    def copied(lane: Index, n: Index, write: Callable[[str, str, Index], None]) -> None:
+        rows = code.load_scalar("ptr", order, lane)
         row = code.load_scalar("i64", rows, code.sum(start, n))
         for array in arrays:
-            pointer = code.load_scalar("ptr", array.addresses, first)
-            if array.width * code.kind.bytes >= LINE // 2:
-                later = code.load_scalar(
-                    "i64", rows, code.sum(start, code.smaller(code.sum(n, AHEAD), batch - 1))
-                )
-                code.fetch(
-                    pointer, code.product(later, array.width * code.kind.bytes), array.width * code.kind.bytes
-                )
-            head = code.at(pointer, code.product(row, array.width), code.kind.scalar)
+            pointer = code.load_scalar("ptr", array.addresses, lane)
+            length = array.width * code.kind.bytes
+            if length >= LINE // 2:
+                next_one = code.smaller(code.sum(n, AHEAD), batch - 1)
+                later = code.load_scalar("i64", rows, code.sum(start, next_one))
+                code.fetch(pointer, code.product(later, length), length)
+            head = code.at(pointer, code.product(row, array.width), scalar)
             end = code.at(target, code.sum(array.target, code.product(n, array.width)))
 
             def number(d: Index, head: str = head, end: str = end) -> None:
-                vector = code.splat(code.load_scalar(code.kind.scalar, head, d))
-                code.store(code.masked(mine, vector, code.load(end, d)) if over else vector, end, d)
+                write(code.load_scalar(scalar, head, d), end, d)
 
             _each(code, array.width, number)
+
+    def whole(value: str, end: str, d: Index) -> None:
+        code.store(code.splat(value), end, d)
 
     def together() -> None:
         one = code.load_scalar("i64", firsts, 1)
         rest = code.add(f"sub i64 {count}, 1")
         several = code.add(f"icmp sgt i64 {count}, 1")
 
-        def example(n: Index, _: Sequence[str]) -> Sequence[str]:
-            def others() -> None:
-                def following(s: Index, _: Sequence[str]) -> Sequence[str]:
-                    spread(code.load_scalar("i64", firsts, code.sum(s, 2)), n, over=True)
-                    return []
+        def example(n: Index) -> None:
+            def following(s: Index) -> None:
+                first = code.load_scalar("i64", firsts, code.sum(s, 2))
+                mine = code.mask_from(first)
 
-                code.loop(rest, following)
+                def behind(value: str, end: str, d: Index) -> None:
+                    code.store(code.masked(mine, code.splat(value), code.load(end, d)), end, d)
 
-            spread(one, n, over=False)
-            code.branch(several, others, lambda: None)
-            return []
+                copied(first, n, behind)
 
-        code.loop(batch, example)
+            copied(one, n, whole)
+            code.branch(several, lambda: _turns(code, rest, following), lambda: None)
+
+        _turns(code, batch, example)
 
     def apart() -> None:
-        rows = [code.load_scalar("ptr", order, lane) for lane in range(lanes)]
-        pointers = [
-            [code.load_scalar("ptr", array.addresses, lane) for lane in range(lanes)] for array in arrays
-        ]
+        def example(n: Index) -> None:
+            def own(lane: Index) -> None:
+                def alone(value: str, end: str, d: Index) -> None:
+                    code.store_scalar(value, code.at(end, d), lane)
 
-        def example(n: Index, _: Sequence[str]) -> Sequence[str]:
-            place = code.sum(start, n)
-            own = [code.load_scalar("i64", one, place) for one in rows]
-            for array, starts in zip(arrays, pointers, strict=True):
-                heads = [
-                    code.at(one, code.product(row, array.width), code.kind.scalar)
-                    for one, row in zip(starts, own, strict=True)
-                ]
-                end = code.at(target, code.sum(array.target, code.product(n, array.width)))
+                copied(lane, n, alone)
 
-                def number(
-                    d: Index, _: Sequence[str], heads: Sequence[str] = heads, end: str = end
-                ) -> Sequence[str]:
-                    code.store(
-                        code.joined([code.load_scalar(code.kind.scalar, head, d) for head in heads]), end, d
-                    )
-                    return []
+            _turns(code, code.kind.lanes, own)
 
-                code.loop(array.width, number)
-            return []
+        _turns(code, batch, example)
 
-        code.loop(batch, example)
-
-    code.branch(code.add(f"icmp sle i64 {count}, {lanes // 2}"), together, apart)
+    code.branch(code.add(f"icmp sle i64 {count}, {FEW}"), together, apart)
 
 
-def _each(code: Code, count: int, body: Callable[[Index], None]) -> None:
-    """Append what is done for each of some numbers, in a loop where they are many."""
-    if count <= UNROLLED:
-        for at in range(count):
-            body(at)
-        return
-
+def _turns(code: Code, count: Index, body: Callable[[Index], None], step: int = 1) -> None:
     def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
         body(index)
         return []
 
-    code.loop(count, turn)
+    code.loop(count, turn, step=step)
+
+
+def _each(code: Code, count: int, body: Callable[[Index], None]) -> None:
+    """Append what is done for each of some numbers, several in a turn."""
+
+    def several(start: Index) -> None:
+        for more in range(UNROLLED):
+            body(code.sum(start, more))
+
+    whole = count // UNROLLED * UNROLLED
+    if whole:
+        _turns(code, whole, several, UNROLLED)
+    for at in range(whole, count):
+        body(at)
