@@ -8,7 +8,8 @@ LLVM splits what is wider.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 Index = int | str
@@ -27,6 +28,7 @@ class Kind(NamedTuple):
 
 KINDS = {"float32": Kind("float", "f32", 16, "i32", 4), "float64": Kind("double", "f64", 8, "i64", 8)}
 ALIGN = 64  # bytes of a vector
+LINE = 100  # characters of a line, about
 
 
 class Code:
@@ -43,6 +45,8 @@ class Code:
         self.block = "entry"
         self.intrinsics: dict[str, str] = {}
         self.tables: dict[str, str] = {}
+        self.align = ALIGN
+        self._more = 0  # lines that count besides those that are there; see `length`
         self._names = 0
         self._constants: dict[Any, str] = {}
 
@@ -176,6 +180,32 @@ class Code:
             self.on_integers("xor", self.bits(other), self.on_integers("and", differing, mask))
         )
 
+    @contextmanager
+    def in_parts(self, parts: int) -> Iterator[None]:
+        """Let vectors be as many times shorter: loops on them are for processors with short registers."""
+        whole = self.kind, self.type, self.whole, self.truth, self.align, self._constants
+        lanes = self.kind.lanes // parts
+        self.kind = self.kind._replace(lanes=lanes)
+        self.type = f"<{lanes} x {self.kind.scalar}>"
+        self.whole, self.truth = f"<{lanes} x {self.kind.integer}>", f"<{lanes} x i1>"
+        self.align, self._constants = self.align // parts, {}
+        yield
+        self.kind, self.type, self.whole, self.truth, self.align, self._constants = whole
+
+    def put_together(self, parts: Sequence[str]) -> str:
+        """Append the vector of its parts, which are 1, 2, 4 or 8."""
+        lanes = self.kind.lanes // len(parts)
+        names = list(parts)
+        while len(names) > 1:
+            places = ", ".join(f"i32 {at}" for at in range(2 * lanes))
+            kind = f"<{lanes} x {self.kind.scalar}>"
+            names = [
+                self.add(f"shufflevector {kind} {one}, {kind} {other}, <{2 * lanes} x i32> <{places}>")
+                for one, other in zip(names[::2], names[1::2], strict=True)
+            ]
+            lanes *= 2
+        return names[0]
+
     # The same lanes in float64
 
     def widened(self) -> Wide:
@@ -213,7 +243,7 @@ class Code:
 
     def load(self, pointer: str, place: Index = 0) -> str:
         """Append the vector at a place."""
-        return self.add(f"load {self.type}, ptr {self.at(pointer, place)}, align {ALIGN}")
+        return self.add(f"load {self.type}, ptr {self.at(pointer, place)}, align {self.align}")
 
     def load_scalar(self, kind: str, pointer: str, place: Index = 0) -> str:
         """Append one number of another kind, such as i64 or ptr."""
@@ -221,7 +251,7 @@ class Code:
 
     def store(self, value: str, pointer: str, place: Index = 0) -> None:
         """Append the writing of a vector."""
-        self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {ALIGN}")
+        self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {self.align}")
 
     def store_scalar(self, value: str, pointer: str, place: Index) -> None:
         """Append the writing of one number."""
@@ -319,6 +349,19 @@ class Code:
             body()
             self.lines.append(f"br label %{after}")
         self.begin(after)
+
+    @property
+    def length(self) -> int:
+        """About how many characters the code has, which say how long it takes to compile.
+
+        It is the same on all machines, though loops are written for a machine's registers: whether lanes
+        compute a trial depends on it.
+        """
+        return LINE * (len(self.lines) + self._more)
+
+    def count(self, lines: int, written: int) -> None:
+        """Let lines that were written, which may be others elsewhere, count as so many."""
+        self._more += lines - written
 
     def function(self) -> str:
         """Return the text of the whole module: `void f(ptr table, i64 ...)`."""

@@ -6,12 +6,11 @@ Every sum is k = 0, 1, ... by fused multiply-add from 0, whatever the tile: tile
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from anncore.engine.lanes.code import Code, Index
 
-MOST_SUMS = 24  # that lie in registers, of which AVX-512 has 32
-ROWS = 8  # of a tile
 NEAR = 32  # columns of which a factor may lie in the first-level cache
 PACKED = 512  # vectors of a factor that may be laid in a row, of 32 kB in the first-level cache
 INLINE = 400  # lines of formulas that may follow a tile one after the other; longer ones are a loop
@@ -36,18 +35,43 @@ class Tile(NamedTuple):
     columns: int
 
 
-def tile_of(rows: int, columns: int) -> Tile:
+class Registers(NamedTuple):
+    """What a processor's registers have room for: sums, rows of a tile, one of so many parts of a vector."""
+
+    sums: int
+    rows: int
+    parts: int
+
+
+ROOMY = Registers(24, 8, 1)  # 32 of 512 bits
+
+
+@cache
+def registers() -> Registers:
+    """Return what this machine's registers have room for; it moves no bit."""
+    import llvmlite.binding as llvm
+
+    if not llvm.get_process_triple().startswith("x86_64"):
+        return Registers(24, 8, 4)  # 32 of 128 bits, as NEON has
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return ROOMY
+    return Registers(12, 4, 2 if features.get("avx") else 4)  # 16
+
+
+def tile_of(rows: int, columns: int, room: Registers = ROOMY) -> Tile:
     """Return the tile of a product.
 
     A row is read again for each tile of columns and should stay in the first-level cache, so that few are
     taken at once; a column comes from afar for each tile of rows, so that rows are more than columns.
     """
     if columns <= 2:
-        return Tile(_even(rows, MOST_SUMS // columns), columns)
-    if rows < ROWS:
-        return Tile(rows, _even(columns, MOST_SUMS // rows))
+        return Tile(_even(rows, room.sums // columns), columns)
+    if rows < room.rows:
+        return Tile(rows, _even(columns, room.sums // rows))
     # Two columns are as fast where a factor lies in the first-level cache, and leave no edge.
-    return Tile(_even(rows, ROWS), 2 if columns <= NEAR and columns % 2 == 0 else 3)
+    two = room == ROOMY and columns <= NEAR and columns % 2 == 0
+    return Tile(_even(rows, room.rows), 2 if two else room.sums // room.rows)
 
 
 def _even(length: int, most: int) -> int:
@@ -59,11 +83,14 @@ def _divisor(length: int, most: int) -> int:
     return next(step for step in range(most, 0, -1) if length % step == 0)
 
 
-def over(code: Code, length: int, step: int, body: Callable[[Index], None]) -> None:
-    """Append a loop over an axis in steps; the last one begins earlier if it would reach beyond the end."""
+def over(code: Code, length: int, step: int, body: Callable[[Index, Index], None]) -> None:
+    """Append a loop over an axis in steps; the last one begins earlier if it would reach beyond the end.
+
+    body: gets where a step begins, and where it would begin.
+    """
 
     def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
-        body(code.smaller(index, length - step) if length % step else index)
+        body(code.smaller(index, length - step) if length % step else index, index)
         return []
 
     code.loop(-(-length // step) * step, turn, step=step)
@@ -86,22 +113,36 @@ def append_product(
     """
     rows, columns, inner = shape
     left, right = factors
-    tile = tile_of(rows, columns)
+    before, has = len(code.lines), registers()
+    tile = tile_of(rows, columns, has)
     if once:
         tile = Tile(_divisor(rows, tile.rows), _divisor(columns, tile.columns))
     near, sums = tile.rows * inner, tile.rows * tile.columns
     packs = left.along != 1 and columns >= 4 * tile.columns and near <= PACKED
     memory = code.at(*room(near)) if packs else ""
-    longest = sums * code.measured(lambda: finish([(0, 0)], [code.number(0.0)]))
-    spare = code.at(*room(sums)) if longest > INLINE else ""
+    each = code.measured(lambda: finish([(0, 0)], [code.number(0.0)]))
+    spare = code.at(*room(sums)) if each * sums > INLINE else ""
+    panels = ""
+    # Short registers take columns several times in parts, whose lines then should not drive each other out.
+    if has.parts > 1 and right.along != 1 and rows >= 4 * tile.rows and columns * inner > 2 * PACKED:
+        panels = code.at(*room(-(-columns // tile.columns) * tile.columns * inner))
 
-    def row(i: Index) -> None:
-        own = _begun(code, left, i)
+        def panel(j: Index, index: Index) -> None:
+            target = code.at(panels, code.product(index, inner))
+            _pack(code, _begun(code, right, j), target, tile.columns, inner)
+
+        over(code, columns, tile.columns, panel)
+
+    def row(i: Index, _: Index) -> None:
+        mine = _begun(code, left, i)
         if packs:
-            own = _pack(code, own, memory, tile.rows, inner)
+            mine = _pack(code, mine, memory, tile.rows, inner)
 
-        def column(j: Index) -> None:
-            totals = _summed(code, own, _begun(code, right, j), tile, inner)
+        def column(j: Index, index: Index) -> None:
+            other = _begun(code, right, j)
+            if panels:
+                other = Factor(code.at(panels, code.product(index, inner)), 0, 1, tile.columns)
+            totals = _summed(code, mine, other, tile, inner, has.parts)
             if spare:
                 _finish_one_by_one(code, totals, tile, (i, j), spare, finish)
                 return
@@ -111,6 +152,13 @@ def append_product(
         over(code, columns, tile.columns, column)
 
     over(code, rows, tile.rows, row)
+    code.count(_usual_length(tile_of(rows, columns), each), len(code.lines) - before)
+
+
+def _usual_length(tile: Tile, each: int) -> int:
+    """Return about how many lines a product takes where registers are `ROOMY`; each: those of a formula."""
+    sums = tile.rows * tile.columns
+    return 100 + 6 * sums + (each * sums if each * sums <= INLINE else each)
 
 
 def _finish_one_by_one(
@@ -152,18 +200,23 @@ def _pack(code: Code, factor: Factor, start: str, height: int, inner: int) -> Fa
     return Factor(start, 0, 1, height)
 
 
-def _summed(code: Code, left: Factor, right: Factor, tile: Tile, inner: int) -> Sequence[str]:
-    """Append the sums of a tile, row by row."""
+def _summed(code: Code, left: Factor, right: Factor, tile: Tile, inner: int, parts: int) -> Sequence[str]:
+    """Append the sums of a tile, row by row, part by part of their vectors."""
 
-    def turn(k: Index, sums: Sequence[str]) -> Sequence[str]:
-        one = code.at(left.pointer, code.product(k, left.along))
-        other = code.at(right.pointer, code.product(k, right.along))
-        values = [code.load(other, c * right.apart) for c in range(tile.columns)]
-        results = []
-        for r in range(tile.rows):
-            value = code.load(one, r * left.apart)
-            for c in range(tile.columns):
-                results.append(code.fma(value, values[c], sums[r * tile.columns + c]))
-        return results
+    def part(at: int) -> Sequence[str]:
+        def turn(k: Index, sums: Sequence[str]) -> Sequence[str]:
+            one = code.at(left.pointer, code.sum(code.product(k, left.along * parts), at))
+            other = code.at(right.pointer, code.sum(code.product(k, right.along * parts), at))
+            values = [code.load(other, c * right.apart * parts) for c in range(tile.columns)]
+            results = []
+            for r in range(tile.rows):
+                value = code.load(one, r * left.apart * parts)
+                for c in range(tile.columns):
+                    results.append(code.fma(value, values[c], sums[r * tile.columns + c]))
+            return results
 
-    return code.loop(inner, turn, [code.number(0.0)] * (tile.rows * tile.columns))
+        with code.in_parts(parts):
+            return code.loop(inner, turn, [code.number(0.0)] * (tile.rows * tile.columns))
+
+    made = [part(at) for at in range(parts)]
+    return [code.put_together(one) for one in zip(*made, strict=True)]

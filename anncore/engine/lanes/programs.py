@@ -36,6 +36,7 @@ class Program(NamedTuple):
 
     text: str
     work: int  # vectors of memory
+    length: int  # of the text, about, and the same on all machines
 
 
 class Layout(NamedTuple):
@@ -110,7 +111,7 @@ def driver_program() -> Program:
         return []
 
     code.loop(arguments["groups"], group)
-    return Program(code.function(), 0)
+    return Program(code.function(), 0, code.length)
 
 
 def update_program(dtype: str, update: UpdateGraph) -> Program:
@@ -143,7 +144,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     work = Workspace(pointer, 1)
     outputs = list(zip(update.results, [theta, *held], strict=True))
     Lowering(code, inputs, outputs, work, (LONG, numbers))
-    return Program(code.function(), work.vectors)
+    return Program(code.function(), work.vectors, code.length)
 
 
 def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
@@ -174,7 +175,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return Program(code.function(), work.vectors)
+    return Program(code.function(), work.vectors, code.length)
 
 
 def _weights(
@@ -229,7 +230,7 @@ def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)
 
 
 def loss_program(dtype: str, pass_: Pass) -> Program:
@@ -254,4 +255,4 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)

@@ -228,7 +228,7 @@ class LaneStack(Stack):
         """
         self._only_run.initialize()
         programs = (*self._made_passes, self._made_update, self._made_forward)
-        return max(len(made.program.text) for made in programs)
+        return max(made.program.length for made in programs)
 
     @property
     def looks(self) -> bool:
