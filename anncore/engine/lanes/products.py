@@ -13,6 +13,7 @@ from anncore.engine.lanes.code import Code, Index
 
 NEAR = 32  # columns of which a factor may lie in the first-level cache
 PACKED = 512  # vectors of a factor that may be laid in a row, of 32 kB in the first-level cache
+LONG, CHUNK = 96, 64  # sums longer than this are made in parts, of at most so many terms
 INLINE = 400  # lines of formulas that may follow a tile one after the other; longer ones are a loop
 
 
@@ -117,15 +118,17 @@ def append_product(
     tile = tile_of(rows, columns, has)
     if once:
         tile = Tile(_divisor(rows, tile.rows), _divisor(columns, tile.columns))
-    near, sums = tile.rows * inner, tile.rows * tile.columns
-    packs = left.along != 1 and columns >= 4 * tile.columns and near <= PACKED
-    memory = code.at(*room(near)) if packs else ""
+    sums, chunk = tile.rows * tile.columns, inner if inner <= LONG else _even(inner, CHUNK)
+    across = -(-columns // tile.columns) * tile.columns
+    packs = left.along != 1 and columns >= 4 * tile.columns and tile.rows * chunk <= PACKED
+    memory = code.at(*room(tile.rows * chunk)) if packs else ""
+    partial = code.at(*room(tile.rows * across)) if chunk < inner else ""
     each = code.measured(lambda: finish([(0, 0)], [code.number(0.0)]))
     spare = code.at(*room(sums)) if each * sums > INLINE else ""
     panels = ""
     # Short registers take columns several times in parts, whose lines then should not drive each other out.
     if has.parts > 1 and right.along != 1 and rows >= 4 * tile.rows and columns * inner > 2 * PACKED:
-        panels = code.at(*room(-(-columns // tile.columns) * tile.columns * inner))
+        panels = code.at(*room(across * inner))
 
         def panel(j: Index, index: Index) -> None:
             target = code.at(panels, code.product(index, inner))
@@ -134,25 +137,52 @@ def append_product(
         over(code, columns, tile.columns, panel)
 
     def row(i: Index, _: Index) -> None:
-        mine = _begun(code, left, i)
-        if packs:
-            mine = _pack(code, mine, memory, tile.rows, inner)
+        whole = _begun(code, left, i)
 
-        def column(j: Index, index: Index) -> None:
-            other = _begun(code, right, j)
-            if panels:
-                other = Factor(code.at(panels, code.product(index, inner)), 0, 1, tile.columns)
-            totals = _summed(code, mine, other, tile, inner, has.parts)
-            if spare:
-                _finish_one_by_one(code, totals, tile, (i, j), spare, finish)
-                return
-            places = [(code.sum(i, r), code.sum(j, c)) for r in range(tile.rows) for c in range(tile.columns)]
-            finish(places, totals)
+        def part_of_sums(start: Index, length: int, *, ends: bool) -> None:
+            mine = _from(code, whole, start)
+            if packs:
+                mine = _pack(code, mine, memory, tile.rows, length)
 
-        over(code, columns, tile.columns, column)
+            def column(j: Index, index: Index) -> None:
+                other = _begun(code, right, j)
+                if panels:
+                    other = Factor(code.at(panels, code.product(index, inner)), 0, 1, tile.columns)
+                other = _from(code, other, start)
+                sofar = code.at(partial, code.product(index, tile.rows)) if partial else ""
+                totals = _summed(code, mine, other, tile, length, has.parts, sofar)
+                if not ends:
+                    for at, total in enumerate(totals):
+                        code.store(total, sofar, at)
+                elif spare:
+                    _finish_one_by_one(code, totals, tile, (i, j), spare, finish)
+                else:
+                    offsets = [(r, c) for r in range(tile.rows) for c in range(tile.columns)]
+                    finish([(code.sum(i, r), code.sum(j, c)) for r, c in offsets], totals)
+
+            over(code, columns, tile.columns, column)
+
+        rest = (-(-inner // chunk) - 1) * chunk  # where the last part begins
+        if rest:
+            _clear(code, partial, tile.rows * across)
+            over(code, rest, chunk, lambda start, _: part_of_sums(start, chunk, ends=False))
+        part_of_sums(rest, inner - rest, ends=True)
 
     over(code, rows, tile.rows, row)
     code.count(_usual_length(tile_of(rows, columns), each), len(code.lines) - before)
+
+
+def _clear(code: Code, pointer: str, vectors: int) -> None:
+    def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
+        code.store(code.number(0.0), pointer, index)
+        return []
+
+    code.loop(vectors, turn)
+
+
+def _from(code: Code, factor: Factor, start: Index) -> Factor:
+    """Return a factor from one k on."""
+    return factor._replace(pointer=code.at(factor.pointer, code.product(start, factor.along)))
 
 
 def _usual_length(tile: Tile, each: int) -> int:
@@ -200,8 +230,14 @@ def _pack(code: Code, factor: Factor, start: str, height: int, inner: int) -> Fa
     return Factor(start, 0, 1, height)
 
 
-def _summed(code: Code, left: Factor, right: Factor, tile: Tile, inner: int, parts: int) -> Sequence[str]:
-    """Append the sums of a tile, row by row, part by part of their vectors."""
+def _summed(
+    code: Code, left: Factor, right: Factor, tile: Tile, inner: int, parts: int, sofar: str
+) -> Sequence[str]:
+    """Append the sums of a tile, row by row, part by part of their vectors.
+
+    sofar: where the sums up to here lie, "" where they begin.
+    """
+    sums = tile.rows * tile.columns
 
     def part(at: int) -> Sequence[str]:
         def turn(k: Index, sums: Sequence[str]) -> Sequence[str]:
@@ -216,7 +252,8 @@ def _summed(code: Code, left: Factor, right: Factor, tile: Tile, inner: int, par
             return results
 
         with code.in_parts(parts):
-            return code.loop(inner, turn, [code.number(0.0)] * (tile.rows * tile.columns))
+            begin = [code.load(sofar, s * parts + at) if sofar else code.number(0.0) for s in range(sums)]
+            return code.loop(inner, turn, begin)
 
     made = [part(at) for at in range(parts)]
     return [code.put_together(one) for one in zip(*made, strict=True)]

@@ -418,7 +418,7 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     if processor and not (features.get("avx2") and features.get("fma")):
         pytest.skip("this machine has no AVX2")
     options: dict[str, Any] = {
-        "network": ("mlp", {"hidden": [33, 40]}),
+        "network": ("mlp", {"hidden": [33, 110]}),
         "activation": "gelu" if dtype == "float64" else "relu",
         "dtype": dtype,
         "steps": 10,
