@@ -155,7 +155,7 @@ def append_product(
                     for at, total in enumerate(totals):
                         code.store(total, sofar, at)
                 elif spare:
-                    _finish_one_by_one(code, totals, tile, (i, j), spare, finish)
+                    _finish_by_rows(code, totals, tile, (i, j), spare, finish)
                 else:
                     offsets = [(r, c) for r in range(tile.rows) for c in range(tile.columns)]
                     finish([(code.sum(i, r), code.sum(j, c)) for r, c in offsets], totals)
@@ -191,20 +191,18 @@ def _usual_length(tile: Tile, each: int) -> int:
     return 100 + 6 * sums + (each * sums if each * sums <= INLINE else each)
 
 
-def _finish_one_by_one(
+def _finish_by_rows(
     code: Code, totals: Sequence[str], tile: Tile, start: tuple[Index, Index], spare: str, finish: Finish
 ) -> None:
-    """Append a loop over the sums of a tile, where the formulas that follow are long."""
+    """Append a loop over the rows of a tile, where the formulas that follow are long."""
     for at, total in enumerate(totals):
         code.store(total, spare, at)
 
     def row(r: Index, _: Sequence[str]) -> Sequence[str]:
-        def column(c: Index, _: Sequence[str]) -> Sequence[str]:
-            total = code.load(spare, code.sum(code.product(r, tile.columns), c))
-            finish([(code.sum(start[0], r), code.sum(start[1], c))], [total])
-            return []
-
-        code.loop(tile.columns, column)
+        top, first = code.sum(start[0], r), code.product(r, tile.columns)
+        own = range(tile.columns)
+        totals = [code.load(spare, code.sum(first, c)) for c in own]
+        finish([(top, code.sum(start[1], c)) for c in own], totals)
         return []
 
     code.loop(tile.rows, row)
