@@ -14,7 +14,6 @@ from benchmarks.contenders import built
 from benchmarks.networks import Case, trials_of
 from trial_factory import make_trial
 
-from anncore.contract.loading import load_registry
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.activations import needs_place
@@ -27,18 +26,16 @@ OPTIMIZERS = ("adagrad", "adam", "momentum", "rmsprop", "sgd")
 NETWORK = ("mlp", {"hidden": [32, 32]})
 
 
-def twenty_activations() -> tuple[Registry, list[str]]:
-    """Return a registry with at least twenty elementwise activations, and twenty of them, ours first."""
-    registry = load_registry([Path(__file__).with_name("more_activations.py")])
+def twenty_activations(registry: Registry) -> list[str]:
+    """Return the names of twenty elementwise activations."""
     known = [
-        component
+        component.name
         for component in registry.of_kind("activation")
-        if component.name not in ("softmax", "identity") and not needs_place(component.cls)
+        if component.dist == "annx"
+        and component.name not in ("softmax", "identity")
+        and not needs_place(component.cls)
     ]
-    ours = [component.name for component in known if component.dist == "annx"]
-    return registry, (ours + [component.full_name for component in known if component.dist != "annx"])[
-        :ACTIVATIONS
-    ]
+    return known[:ACTIVATIONS]
 
 
 def many_groups(registry: Registry, activations: Sequence[str]) -> list[Trial]:
