@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_WEIGHTS = 12_000
 """More weights are left to BLAS: they and their gradients, times 16, leave the second-level cache."""
-LONGEST = 3 << 20
+LONGEST = 1 << 20
 """The characters of a kernel that take about half a second to compile."""
 
 
