@@ -28,7 +28,7 @@ class Kind(NamedTuple):
 
 KINDS = {"float32": Kind("float", "f32", 16, "i32", 4), "float64": Kind("double", "f64", 8, "i64", 8)}
 ALIGN = 64  # bytes of a vector
-LINE = 100  # characters of a line, about
+LINE = 50  # characters of a line, about
 
 
 class Code:
@@ -69,13 +69,16 @@ class Code:
         if key not in self._constants:
             if self.dtype == "float32":
                 value = _single(value)
-            one = f"{self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()}"
-            self._constants[key] = "<" + ", ".join([one] * self.kind.lanes) + ">"
+            self._constants[key] = f"splat ({self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()})"
         return self._constants[key]
+
+    def is_constant(self, name: str) -> bool:
+        """Tell whether a vector is a number that is known here."""
+        return name.startswith("splat")
 
     def integer(self, value: int) -> str:
         """Return an integer in every lane."""
-        return "<" + ", ".join([f"{self.kind.integer} {value}"] * self.kind.lanes) + ">"
+        return f"splat ({self.kind.integer} {value})"
 
     def arithmetic(self, operation: str, one: str, other: str) -> str:
         """Append fadd, fsub, fmul or fdiv."""
@@ -183,14 +186,14 @@ class Code:
     @contextmanager
     def in_parts(self, parts: int) -> Iterator[None]:
         """Let vectors be as many times shorter: loops on them are for processors with short registers."""
-        whole = self.kind, self.type, self.whole, self.truth, self.align, self._constants
+        whole = self.kind, self.type, self.whole, self.truth, self.align
         lanes = self.kind.lanes // parts
         self.kind = self.kind._replace(lanes=lanes)
         self.type = f"<{lanes} x {self.kind.scalar}>"
         self.whole, self.truth = f"<{lanes} x {self.kind.integer}>", f"<{lanes} x i1>"
-        self.align, self._constants = self.align // parts, {}
+        self.align //= parts
         yield
-        self.kind, self.type, self.whole, self.truth, self.align, self._constants = whole
+        self.kind, self.type, self.whole, self.truth, self.align = whole
 
     def put_together(self, parts: Sequence[str]) -> str:
         """Append the vector of its parts, which are 1, 2, 4 or 8."""

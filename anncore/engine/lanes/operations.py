@@ -35,7 +35,7 @@ def _extreme(how: str) -> Maker:
     """Return NumPy's maximum or minimum, which keep a NaN from either side."""
 
     def make(code: Code, one: str, other: str) -> str:
-        if other.startswith("<") and other != code.number(math.nan):  # a constant that is a number
+        if code.is_constant(other) and other != code.number(math.nan):
             if other == code.number(math.inf if how == "ole" else -math.inf):
                 return one
             return code.chosen(code.compared(how.replace("o", "u", 1), one, other), one, other)
