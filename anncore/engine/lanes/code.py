@@ -343,6 +343,15 @@ class Code:
         self.begin(after)
         return results
 
+    def turns(self, count: Index, body: Callable[[Index], None], step: int = 1) -> None:
+        """Append a loop that carries nothing on."""
+
+        def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
+            body(index)
+            return []
+
+        self.loop(count, turn, step=step)
+
     def branch(self, condition: str, yes: Callable[[], None], no: Callable[[], None]) -> None:
         """Append what happens if an i1 holds, and what else."""
         one, other, after = self.label(), self.label(), self.label()

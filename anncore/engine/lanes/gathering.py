@@ -73,9 +73,9 @@ def gather(
                 copied(first, n, behind)
 
             copied(one, n, whole)
-            code.branch(several, lambda: _turns(code, rest, following), lambda: None)
+            code.branch(several, lambda: code.turns(rest, following), lambda: None)
 
-        _turns(code, batch, example)
+        code.turns(batch, example)
 
     def apart() -> None:
         def example(n: Index) -> None:
@@ -85,19 +85,11 @@ def gather(
 
                 copied(lane, n, alone)
 
-            _turns(code, code.kind.lanes, own)
+            code.turns(code.kind.lanes, own)
 
-        _turns(code, batch, example)
+        code.turns(batch, example)
 
     code.branch(code.add(f"icmp sle i64 {count}, {FEW}"), together, apart)
-
-
-def _turns(code: Code, count: Index, body: Callable[[Index], None], step: int = 1) -> None:
-    def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
-        body(index)
-        return []
-
-    code.loop(count, turn, step=step)
 
 
 def _each(code: Code, count: int, body: Callable[[Index], None]) -> None:
@@ -109,6 +101,6 @@ def _each(code: Code, count: int, body: Callable[[Index], None]) -> None:
 
     whole = count // UNROLLED * UNROLLED
     if whole:
-        _turns(code, whole, several, UNROLLED)
+        code.turns(whole, several, UNROLLED)
     for at in range(whole, count):
         body(at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,52 +26,12 @@ from anncore.engine.lanes.nests import (
 from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
 from anncore.engine.lanes.products import Factor, append_product
 from anncore.engine.lanes.sparing import spared
+from anncore.engine.lanes.workspace import Place, Workspace
 
 Indices = tuple[Index, ...]
 COLUMNS = 8  # sums side by side
 LARGEST = (np.max, np.amax)
 SMALLEST = (np.min, np.amin)
-
-
-class Place(NamedTuple):
-    """Where an array of vectors begins: a pointer, and vectors beyond it."""
-
-    pointer: str
-    offset: Index = 0
-
-
-class Workspace:
-    """Memory for what loops leave for others; what nobody reads any more is used again."""
-
-    def __init__(self, pointer: str, start: int = 0) -> None:
-        self.pointer, self.vectors = pointer, start
-        self._free: list[tuple[int, int]] = []  # offset, size
-
-    def take(self, vectors: int) -> Place:
-        """Return a free place for so many vectors."""
-        fitting = [hole for hole in self._free if hole[1] >= vectors]
-        if fitting:
-            hole = min(fitting, key=lambda hole: hole[1])
-            self._free.remove(hole)
-            if hole[1] > vectors:
-                self._free.append((hole[0] + vectors, hole[1] - vectors))
-            return Place(self.pointer, hole[0])
-        place = Place(self.pointer, self.vectors)
-        self.vectors += vectors
-        return place
-
-    def give_back(self, place: Place, vectors: int) -> None:
-        """Let a place be used again."""
-        assert isinstance(place.offset, int)
-        holes = sorted([*self._free, (place.offset, vectors)])
-        merged = [holes[0]]
-        for start, length in holes[1:]:
-            before, own = merged[-1]
-            if before + own == start:
-                merged[-1] = before, own + length
-            else:
-                merged.append((start, length))
-        self._free = merged
 
 
 class Lowering:
@@ -324,7 +284,10 @@ class Lowering:
 
         def matrix(indices: Sequence[Indices], _: dict[Any, str]) -> None:
             [lead] = indices
-            factors = (self._factor(left, lead, (1, 0)), self._factor(right, lead, (0, 1)))
+            factors = (
+                Factor.of(tail(left), lead, lambda index: self._located(left, index), by_rows=True),
+                Factor.of(tail(right), lead, lambda index: self._located(right, index), by_rows=False),
+            )
 
             def finish(places: list[tuple[Index, Index]], sums: Sequence[str]) -> None:
                 indices: list[Indices] = [(*lead, *place) for place in places]
@@ -350,23 +313,6 @@ class Lowering:
                 self._code.store(value, place.pointer, self._linear(index, tail(array), place))
 
         self._over(tail(array), (1, 1), body)
-
-    def _factor(self, node: Any, lead: Indices, axis: tuple[int, int]) -> Factor:
-        """Return where the matrices of a product lie; axis: (1, 0) if k is the last one, (0, 1) if not."""
-
-        def place(*last: int) -> int:
-            index = _matched(node, (*(0 for _ in lead), *last))
-            located = self._located(node, index)
-            assert located is not None
-            assert isinstance(located[1], int)
-            return located[1]
-
-        first = self._located(node, _matched(node, (*lead, 0, 0)))
-        assert first is not None
-        rows, columns = tail(node)[-2:]
-        steps = [place(*at) - place(0, 0) if n > 1 else 0 for at, n in (((1, 0), rows), ((0, 1), columns))]
-        apart, along = steps if axis == (1, 0) else reversed(steps)
-        return Factor(first[0], first[1], apart, along)
 
     def _located(self, node: Any, index: Indices) -> tuple[str, Index] | None:
         """Return where in memory an element lies, None if it is computed."""
@@ -608,11 +554,6 @@ class Lowering:
 
 def _is_array(arg: Any) -> bool:
     return isinstance(arg, (Node, np.ndarray))
-
-
-def _matched(node: Any, index: Indices) -> Indices:
-    """Return the place in an operand of a product, whose leading axes may be broadcast."""
-    return tuple(0 if n == 1 else at for at, n in zip(index, tail(node), strict=True))
 
 
 def _broadcast(arg: Any, node: Node, index: Indices) -> Indices:

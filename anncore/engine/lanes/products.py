@@ -28,6 +28,38 @@ class Factor(NamedTuple):
     apart: int
     along: int
 
+    @classmethod
+    def of(
+        cls,
+        shape: tuple[int, ...],
+        lead: tuple[Index, ...],
+        located: Callable[[tuple[Index, ...]], tuple[str, Index] | None],
+        *,
+        by_rows: bool,
+    ) -> Factor:
+        """Return where a matrix lies, of those at `lead` in an array of this shape, one if it is broadcast.
+
+        located: tells where an element lies. by_rows: whether k is the last axis.
+        """
+
+        def at(lead: tuple[Index, ...], *last: int) -> tuple[str, Index]:
+            index = (*lead, *last)
+            place = located(tuple(0 if n == 1 else one for one, n in zip(index, shape, strict=True)))
+            assert place is not None
+            return place
+
+        def step(*last: int) -> int:
+            # From numbers a place is computed here, and no instruction appended.
+            end, start = at((0,) * len(lead), *last)[1], at((0,) * len(lead), 0, 0)[1]
+            assert isinstance(end, int)
+            assert isinstance(start, int)
+            return end - start
+
+        down, right = (
+            step(*last) if n > 1 else 0 for last, n in zip(((1, 0), (0, 1)), shape[-2:], strict=True)
+        )
+        return cls(*at(lead, 0, 0), *((down, right) if by_rows else (right, down)))
+
 
 class Tile(NamedTuple):
     """Rows and columns of sums that are computed together."""
@@ -90,11 +122,10 @@ def over(code: Code, length: int, step: int, body: Callable[[Index, Index], None
     body: gets where a step begins, and where it would begin.
     """
 
-    def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
+    def turn(index: Index) -> None:
         body(code.smaller(index, length - step) if length % step else index, index)
-        return []
 
-    code.loop(-(-length // step) * step, turn, step=step)
+    code.turns(-(-length // step) * step, turn, step)
 
 
 def append_product(
@@ -173,11 +204,7 @@ def append_product(
 
 
 def _clear(code: Code, pointer: str, vectors: int) -> None:
-    def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
-        code.store(code.number(0.0), pointer, index)
-        return []
-
-    code.loop(vectors, turn)
+    code.turns(vectors, lambda at: code.store(code.number(0.0), pointer, at))
 
 
 def _from(code: Code, factor: Factor, start: Index) -> Factor:
@@ -198,14 +225,13 @@ def _finish_by_rows(
     for at, total in enumerate(totals):
         code.store(total, spare, at)
 
-    def row(r: Index, _: Sequence[str]) -> Sequence[str]:
+    def row(r: Index) -> None:
         top, first = code.sum(start[0], r), code.product(r, tile.columns)
         own = range(tile.columns)
         totals = [code.load(spare, code.sum(first, c)) for c in own]
         finish([(top, code.sum(start[1], c)) for c in own], totals)
-        return []
 
-    code.loop(tile.rows, row)
+    code.turns(tile.rows, row)
 
 
 def _begun(code: Code, factor: Factor, at: Index) -> Factor:
@@ -217,14 +243,13 @@ def _begun(code: Code, factor: Factor, at: Index) -> Factor:
 def _pack(code: Code, factor: Factor, start: str, height: int, inner: int) -> Factor:
     """Append the copying of some rows to where they lie in a row, in the order that sums read them."""
 
-    def turn(k: Index, _: Sequence[str]) -> Sequence[str]:
+    def turn(k: Index) -> None:
         source = code.at(factor.pointer, code.product(k, factor.along))
         target = code.at(start, code.product(k, height))
         for r in range(height):
             code.store(code.load(source, r * factor.apart), target, r)
-        return []
 
-    code.loop(inner, turn)
+    code.turns(inner, turn)
     return Factor(start, 0, 1, height)
 
 

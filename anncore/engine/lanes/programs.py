@@ -14,8 +14,9 @@ from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
 from anncore.engine.lanes.gathering import Gathered, gather
 from anncore.engine.lanes.graphs import LONG, Pass, UpdateGraph, hyper_inputs
-from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
+from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
     *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),

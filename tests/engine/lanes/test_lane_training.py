@@ -449,14 +449,14 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     }
     trials = [trial(seed=seed, **options) for seed in range(3)]
     expected = [numbers(result) for result in train_stack(trials, REGISTRY)]
-    lengths = [LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write()]
+    lengths = [LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes()]
     monkeypatch.setattr("anncore.engine.lanes.products.registers", lambda: registers)
     monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
     for name in ("kernel", "address"):
         monkeypatch.setattr(stack, name, partial(getattr(compiling, name), processor=processor))
     for result, known in zip(train_stack(trials, REGISTRY), expected, strict=True):
         assert np.array_equal(numbers(result), known)
-    lengths.append(LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write())
+    lengths.append(LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes())
     assert lengths[0] == lengths[1]  # by which a trial's engine is chosen
 
 

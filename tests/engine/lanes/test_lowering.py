@@ -12,11 +12,12 @@ from hypothesis import given, settings, strategies as st
 from anncore.contract.derivatives.symbols import Graph
 from anncore.engine.lanes.code import KINDS
 from anncore.engine.lanes.compiling import kernel
-from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import Nests, Unlowerable
 from anncore.engine.lanes.programs import _Kernel
 from anncore.engine.lanes.sparing import spared
 from anncore.engine.lanes.stack import Lanes, aligned
+from anncore.engine.lanes.workspace import Place, Workspace
 
 pytest.importorskip("llvmlite")
 
