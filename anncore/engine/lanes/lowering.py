@@ -57,6 +57,8 @@ class Lowering:
         self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
         self._laid: dict[int, Place] = {}  # factors of a product that nothing has written before, by id
         self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
+        self._making: set[Node] = set()  # what the present loop computes
+        self._views: dict[Node, tuple[str, list[int]] | None] = {}  # of the present loop, see `_in_memory`
         wanted: dict[Node, list[Place]] = {}
         for node, place in outputs:
             wanted.setdefault(node, []).append(place)
@@ -75,6 +77,7 @@ class Lowering:
                 if own is not None and done and node not in inputs:
                     work.give_back(own, size(node))
         for node, place in copies:
+            self._views, self._making = {}, set()
             with code.part():
                 self._copy(node, place)
 
@@ -161,7 +164,7 @@ class Lowering:
 
     def _append(self, nest: Nest) -> None:
         producer = nest.producer
-        self._once = {}
+        self._once, self._views, self._making = {}, {}, {*nest.made, *nest.stored}
         if producer is not None and producer.function in PIECES:
             self._pieces(producer)
             return
@@ -535,11 +538,43 @@ class Lowering:
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of a view: an element of what it is a view of."""
+        code = self._code
+        if node not in self._views:
+            self._views[node] = self._in_memory(node)
+        begun = self._views[node]
+        if begun is not None:
+            place: Index = 0
+            for at, step in zip(index, begun[1], strict=True):
+                place = code.sum(place, code.product(at, step))
+            return code.load(begun[0], place)
         seen = self._seen(node, index)
         if seen is not None:
             return self._value(*seen, memo)
-        place = self._near(node.args[0])
-        return self._code.load(place.pointer, self._linear(index, tail(node), place))
+        near = self._near(node.args[0])
+        return code.load(near.pointer, self._linear(index, tail(node), near))
+
+    def _in_memory(self, node: Node) -> tuple[str, list[int]] | None:
+        """Return where the first element of a view lies, and the steps from one to the next on each axis.
+
+        Only of what another loop has written; None elsewhere. Every view is a matter of such steps.
+        """
+        if any(source in self._making or size(source) == 1 for source, _ in self._nests.sources(node)):
+            return None
+        shape = tail(node)
+        located = self._located(node, (0,) * len(shape))
+        if located is None:
+            return None
+        pointer, first = located
+        if not isinstance(first, int):
+            return None
+        steps = []
+        for axis, length in enumerate(shape):
+            index = tuple(int(at == axis and length > 1) for at in range(len(shape)))
+            place = self._located(node, index)
+            assert place is not None
+            assert isinstance(place[1], int)
+            steps.append(place[1] - first)
+        return self._code.outside(pointer, first) if first else pointer, steps
 
     def _seen(self, node: Node, index: Indices) -> tuple[Any, Indices] | None:
         """Return of what, and where, an element of a view is one; None for one of memory in another shape."""
