@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from anncore.engine.lanes.parts import Part, joined
+
 Index = int | str
 """A place: a number, or the name of an i64."""
 
@@ -46,6 +48,8 @@ class Code:
         self.intrinsics: dict[str, str] = {}
         self.tables: dict[str, str] = {}
         self.align = ALIGN
+        self._parts: list[Part] = []
+        self._outside: dict[tuple[str, int], tuple[str, str]] | None = None  # addresses, while in a part
         self._more = 0  # lines that count besides those that are there; see `length`
         self._names = 0
         self._constants: dict[Any, str] = {}
@@ -375,12 +379,37 @@ class Code:
         """Let lines that were written, which may be others elsewhere, count as so many."""
         self._more += lines - written
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Let what is appended be a part, which is a function of its own if it occurs several times."""
+        start, length, before = len(self.lines), len(self.lines) + self._more, self.block
+        self._outside = {}
+        yield
+        prelude = [line for _, line in self._outside.values()]
+        made = Part.of(self.lines, start, before, self.block, prelude)
+        if made.arguments is not None and made.text in {part.text for part in self._parts}:
+            self._more -= len(self.lines) + self._more - length
+        self._parts.append(made)
+        self._outside = None
+
+    def outside(self, pointer: str, place: int) -> str:
+        """Return the address of a vector, computed before the part that is being written."""
+        if self._outside is None:
+            return self.at(pointer, place)
+        if (pointer, place) not in self._outside:
+            name = self.name()
+            line = f"{name} = getelementptr {self.type}, ptr {pointer}, i64 {place}"
+            self._outside[pointer, place] = name, line
+        return self._outside[pointer, place][0]
+
     def function(self) -> str:
         """Return the text of the whole module: `void f(ptr table, i64 ...)`."""
+        functions, lines = joined(self.lines, self._parts)
         more = "".join(f", i64 {name}" for name in self.parameters)
         head = [f"define void @f(ptr %table{more}) {{", "entry:"]
         tables = [f"{name} = {text}" for text, name in self.tables.items()]
-        return "\n".join([*tables, *self.intrinsics.values(), *head, *self.lines, "ret void", "}"]) + "\n"
+        before = [*tables, *self.intrinsics.values(), *functions]
+        return "\n".join([*before, *head, *lines, "ret void", "}"]) + "\n"
 
 
 class Wide(Code):

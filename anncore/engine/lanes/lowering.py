@@ -57,6 +57,8 @@ class Lowering:
         self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
         self._laid: dict[int, Place] = {}  # factors of a product that nothing has written before, by id
         self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
+        self._making: set[Node] = set()  # what the present loop computes
+        self._views: dict[Node, tuple[str, list[int]] | None] = {}  # of the present loop, see `_in_memory`
         wanted: dict[Node, list[Place]] = {}
         for node, place in outputs:
             wanted.setdefault(node, []).append(place)
@@ -67,14 +69,26 @@ class Lowering:
                 if node not in self._places:
                     self._refuse_long(size(node))
                     self._places[node] = work.take(size(node))
-            self._append(nest)
+            with code.part():
+                self._append(nest)
             for node in [*self._nests.reads(nest), *nest.stored]:
                 own = self._places.get(node)
                 done = own is not None and own.pointer == work.pointer and last.get(node, -1) <= at
                 if own is not None and done and node not in inputs:
                     work.give_back(own, size(node))
         for node, place in copies:
-            self._copy(node, place)
+            self._views, self._making = {}, set()
+            with code.part():
+                self._copy(node, place)
+
+    def _near(self, node: Node) -> Place:
+        """Return where an array lies, for a part that sees no more than its address."""
+        return self._seen_from_part(self._places[node])
+
+    def _seen_from_part(self, place: Place) -> Place:
+        if not isinstance(place.offset, int) or place.offset == 0:
+            return place
+        return Place(self._code.outside(place.pointer, place.offset))
 
     def _refuse_long(self, length: int) -> None:
         """Refuse what needs arrays of a length that is not known here."""
@@ -121,14 +135,15 @@ class Lowering:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
         code = self._code
         if self._long is not None and size(node) == self._long[0] and node in self._places:
-            self._copy_long(self._places[node], place)
+            self._copy_long(self._near(node), self._seen_from_part(place))
             return
+        near = self._seen_from_part(place)
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
             for index in indices:
                 value = self._viewed(node, index, memo) if view else self._value(node, index, memo)
-                code.store(value, place.pointer, self._linear(index, tail(node), place))
+                code.store(value, near.pointer, self._linear(index, tail(node), near))
 
         self._over(tail(node), (1, 1), body)
         if view:
@@ -149,7 +164,7 @@ class Lowering:
 
     def _append(self, nest: Nest) -> None:
         producer = nest.producer
-        self._once = {}
+        self._once, self._views, self._making = {}, {}, {*nest.made, *nest.stored}
         if producer is not None and producer.function in PIECES:
             self._pieces(producer)
             return
@@ -181,7 +196,7 @@ class Lowering:
                 memo[root, index] = self._operation(root, index, memo)
             results += [(node, index, memo[node, index]) for node in nest.stored]
         for node, index, value in results:
-            place = self._places[node]
+            place = self._near(node)
             if node.dtype.kind == "b":
                 value = code.as_number(value)
             code.store(value, place.pointer, self._linear(index, tail(node), place))
@@ -271,16 +286,17 @@ class Lowering:
         inner = left.shape[-1]
         self._refuse_long(int(np.prod(domain)))
         copies = [arg for arg in (left, right) if self._located(arg, (0,) * len(domain)) is None]
-        for arg in copies:
-            self._laid[id(arg)] = work.take(size(arg))
-            self._lay(arg, self._laid[id(arg)])
         taken: list[tuple[Place, int]] = []
-        read = {self._places.get(one) for one in self._nests.reads(nest)}
-        once = any(self._places[one] in read for one in nest.stored)
 
         def room(vectors: int) -> Place:
             taken.append((work.take(vectors), vectors))
-            return taken[-1][0]
+            return self._seen_from_part(taken[-1][0])
+
+        for arg in copies:
+            self._laid[id(arg)] = room(size(arg))
+            self._lay(arg, self._laid[id(arg)])
+        read = {self._places.get(one) for one in self._nests.reads(nest)}
+        once = any(self._places[one] in read for one in nest.stored)
 
         def matrix(indices: Sequence[Indices], _: dict[Any, str]) -> None:
             [lead] = indices
@@ -300,7 +316,7 @@ class Lowering:
         for place, vectors in taken:
             work.give_back(place, vectors)
         for arg in copies:
-            work.give_back(self._laid.pop(id(arg)), size(arg))
+            del self._laid[id(arg)]
 
     def _lay(self, array: Any, place: Place) -> None:
         """Append the writing of a factor that is computed, as numbers."""
@@ -321,12 +337,13 @@ class Lowering:
         while isinstance(node, Node) and self._nests.is_view(node):
             seen = self._seen(node, index)
             if seen is None:
-                place = self._places[node.args[0]]
+                place = self._near(node.args[0])
                 return place.pointer, self._linear(index, tail(node), place)
             node, index = seen
         if not isinstance(node, Node) or node not in self._places or node.dtype.kind == "b":
             return None
-        return self._places[node].pointer, self._linear(index, tail(node), self._places[node])
+        place = self._near(node)
+        return place.pointer, self._linear(index, tail(node), place)
 
     def _reduction(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
         array = node.args[0]
@@ -382,7 +399,7 @@ class Lowering:
 
     def _pieces(self, node: Node) -> None:
         """Append the joining of arrays, or the reverse of slices: each piece by a loop of its own."""
-        code, place, shape = self._code, self._places[node], tail(node)
+        code, place, shape = self._code, self._near(node), tail(node)
         options = dict(node.options)
         if node.function is primitives.put_back:
 
@@ -434,7 +451,7 @@ class Lowering:
         return code.sum(place.offset, total)
 
     def _loaded(self, node: Node, index: Indices) -> str:
-        code, place = self._code, self._places[node]
+        code, place = self._code, self._near(node)
         value = code.load(place.pointer, self._linear(index, tail(node), place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))
@@ -521,11 +538,43 @@ class Lowering:
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of a view: an element of what it is a view of."""
+        code = self._code
+        if node not in self._views:
+            self._views[node] = self._in_memory(node)
+        begun = self._views[node]
+        if begun is not None:
+            place: Index = 0
+            for at, step in zip(index, begun[1], strict=True):
+                place = code.sum(place, code.product(at, step))
+            return code.load(begun[0], place)
         seen = self._seen(node, index)
         if seen is not None:
             return self._value(*seen, memo)
-        place = self._places[node.args[0]]
-        return self._code.load(place.pointer, self._linear(index, tail(node), place))
+        near = self._near(node.args[0])
+        return code.load(near.pointer, self._linear(index, tail(node), near))
+
+    def _in_memory(self, node: Node) -> tuple[str, list[int]] | None:
+        """Return where the first element of a view lies, and the steps from one to the next on each axis.
+
+        Only of what another loop has written; None elsewhere. Every view is a matter of such steps.
+        """
+        if any(source in self._making or size(source) == 1 for source, _ in self._nests.sources(node)):
+            return None
+        shape = tail(node)
+        located = self._located(node, (0,) * len(shape))
+        if located is None:
+            return None
+        pointer, first = located
+        if not isinstance(first, int):
+            return None
+        steps = []
+        for axis, length in enumerate(shape):
+            index = tuple(int(at == axis and length > 1) for at in range(len(shape)))
+            place = self._located(node, index)
+            assert place is not None
+            assert isinstance(place[1], int)
+            steps.append(place[1] - first)
+        return self._code.outside(pointer, first) if first else pointer, steps
 
     def _seen(self, node: Node, index: Indices) -> tuple[Any, Indices] | None:
         """Return of what, and where, an element of a view is one; None for one of memory in another shape."""
