@@ -105,6 +105,13 @@ from .contract.made_forms import MadeActivation as MadeActivation, MadeLoss as M
 from .contract.named_file import named_file as named_file
 from .contract.registry import Registry as Registry
 from .contract.root_mean_square import root_mean_squares as root_mean_squares
+from .contract.scikit_learn import (
+    bundled_classes as bundled_classes,
+    bundled_numbers as bundled_numbers,
+    clusters_on_corners as clusters_on_corners,
+    draws_known as draws_known,
+    shuffled as shuffled,
+)
 from .contract.signatures import (
     count_positional as count_positional,
     read_signature as read_signature,
@@ -144,6 +151,7 @@ from .engine.snapshots import Snapshot as Snapshot
 from .evidence import (
     BoundaryRow as BoundaryRow,
     LayerGrid as LayerGrid,
+    RunTimeCurves as RunTimeCurves,
     aggregate_scores as aggregate_scores,
     average_ranks as average_ranks,
     average_run_time as average_run_time,
@@ -160,6 +168,7 @@ from .evidence import (
     performance_ratios as performance_ratios,
     performance_scores as performance_scores,
     probability_of_improvement as probability_of_improvement,
+    run_time_curves as run_time_curves,
     run_time_shares as run_time_shares,
     run_time_targets as run_time_targets,
     run_times as run_times,

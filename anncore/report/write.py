@@ -17,7 +17,7 @@ from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.kinds.sections import PLACES
 from anncore.contract.registry import Registered
-from anncore.engine.decision_maps import DecisionMap
+from anncore.engine.decision_maps import DecisionMap, PackedMaps
 from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
 from anncore.report.build import build_report
@@ -267,7 +267,7 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
         theme,
         study.options,
         components=components_of(study),
-        maps={key: _named(learned) for key, learned in results.maps.items()},
+        maps=_all_named(results.maps),
         snapshots={
             key: dataclasses.replace(snapshot, features=tuple(map(printable, snapshot.features)))
             for key, snapshot in results.snapshots.items()
@@ -292,6 +292,13 @@ def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
         where = f"{Path(last.filename).name}:{last.lineno}"
         return NotDrawn(f"{described(error)} ({where})", failed=True)
     return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _all_named(maps: Mapping[str, DecisionMap]) -> Mapping[str, DecisionMap]:
+    """Return maps whose names may be drawn; those that are still packed stay so."""
+    if isinstance(maps, PackedMaps):
+        return maps.changed(_named)
+    return {key: _named(learned) for key, learned in maps.items()}
 
 
 def _named(learned: DecisionMap) -> DecisionMap:

@@ -5,7 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import Data, Dataset, Hyper, bundled_classes, flip_labels, hookimpl, hyper, linear
+
+FILE = "breast_cancer.csv"
+DIGEST = "fed3eb72d0575ef6192293f5093c6e801b1476b577d0386bf4455504522172ed"
+MEASURED = (
+    *("radius", "texture", "perimeter", "area", "smoothness"),
+    *("compactness", "concavity", "concave points", "symmetry", "fractal dimension"),
+)
+FEATURES = (
+    *(f"mean {name}" for name in MEASURED),
+    *(f"{name} error" for name in MEASURED),
+    *(f"worst {name}" for name in MEASURED),
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +41,11 @@ class BreastCancer(Dataset):
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import load_breast_cancer
+        bunch = bundled_classes(FILE, DIGEST, FEATURES)
+        if bunch is None:
+            from sklearn.datasets import load_breast_cancer
 
-        bunch = load_breast_cancer()
+            bunch = load_breast_cancer()
         return Data(
             bunch.data,
             flip_labels(rng, bunch.target, self.label_noise, 2),

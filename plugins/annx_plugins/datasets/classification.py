@@ -5,7 +5,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import (
+    Array,
+    Data,
+    Dataset,
+    Hyper,
+    clusters_on_corners,
+    flip_labels,
+    hookimpl,
+    hyper,
+    linear,
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,31 @@ class Classification(Dataset):
             raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
+        x, y = self._drawn(int(rng.integers(2**32)))
+        x = x + self.noise * rng.standard_normal(x.shape)
+        noisy = flip_labels(rng, y, self.label_noise, self.classes)
+        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
+
+    def _drawn(self, seed: int) -> tuple[Array, Array]:
+        count = self.classes * self.clusters
+        sizes = [int(self.n * (1.0 / self.classes) / self.clusters)] * count
+        for k in range(self.n - sum(sizes)):
+            sizes[k % count] += 1
+        drawn = clusters_on_corners(
+            seed,
+            sizes,
+            classes=self.classes,
+            features=self.features,
+            informative=self.informative,
+            redundant=self.redundant,
+            separation=self.separation,
+        )
+        return self._by_scikit_learn(seed) if drawn is None else drawn
+
+    def _by_scikit_learn(self, seed: int) -> tuple[Array, Array]:
         from sklearn.datasets import make_classification
 
-        x, y = make_classification(
+        made: tuple[Array, Array] = make_classification(
             self.n,
             n_features=self.features,
             n_informative=self.informative,
@@ -68,11 +100,9 @@ class Classification(Dataset):
             n_clusters_per_class=self.clusters,
             class_sep=self.separation,
             flip_y=0,
-            random_state=int(rng.integers(2**32)),
+            random_state=seed,
         )
-        x = x + self.noise * rng.standard_normal(x.shape)
-        noisy = flip_labels(rng, y, self.label_noise, self.classes)
-        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
+        return made
 
 
 @hookimpl

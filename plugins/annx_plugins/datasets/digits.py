@@ -5,7 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import Array, Data, Dataset, Hyper, bundled_numbers, flip_labels, hookimpl, hyper, linear
+
+DIGEST = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,25 @@ class Digits(Dataset):
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
+        x, y = _images()
         return Data(
-            bunch.data,
-            flip_labels(rng, bunch.target, self.label_noise, 10),
+            x,
+            flip_labels(rng, y, self.label_noise, 10),
             "multiclass",
-            classes=tuple(map(str, bunch.target_names)),
-            features=tuple(map(str, bunch.feature_names)),
-            clean_y=bunch.target,
+            classes=tuple(map(str, range(10))),
+            features=tuple(f"pixel_{pixel // 8}_{pixel % 8}" for pixel in range(64)),
+            clean_y=y,
         )
+
+
+def _images() -> tuple[Array, Array]:
+    table = bundled_numbers("digits.csv.gz", DIGEST, ",")
+    if table is not None:
+        return table[:, :-1], table[:, -1].astype(int)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.data, bunch.target
 
 
 @hookimpl

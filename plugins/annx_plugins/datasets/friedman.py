@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear, log
+from anncore import Array, Data, Dataset, Hyper, add_outliers, draws_known, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Friedman(Dataset):
 
     Friedman, "Multivariate Adaptive Regression Splines", Annals of Statistics 19 (1991), 1-67, section 4.
     https://doi.org/10.1214/aos/1176347963. Numbered as in Breiman, "Bagging Predictors", Machine Learning
-    24 (1996), 123-140, and in scikit-learn's `make_friedman1`, `2` and `3`, which draw the data.
+    24 (1996), 123-140, and in scikit-learn's `make_friedman1`, `2` and `3`, whose draws these are.
     """
 
     name: ClassVar[str] = "friedman"
@@ -40,16 +40,37 @@ class Friedman(Dataset):
     outliers: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.2))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import make_friedman1, make_friedman2, make_friedman3
-
-        seed = int(rng.integers(2**32))
-        if self.problem == 1:
-            x, exact = make_friedman1(self.n, n_features=self.features, random_state=seed)
-        else:
-            generator = make_friedman2 if self.problem == 2 else make_friedman3
-            x, exact = generator(self.n, random_state=seed)
+        x, exact = self._drawn(int(rng.integers(2**32)))
         y = exact + self.noise * rng.standard_normal(self.n)
         return Data(x, add_outliers(rng, y, self.outliers), "regression", clean_y=y)
+
+    def _drawn(self, seed: int) -> tuple[Array, Array]:
+        if not draws_known():
+            return self._by_scikit_learn(seed)
+        uniform = np.random.RandomState(seed).uniform
+        if self.problem == 1:
+            x = uniform(size=(self.n, self.features))
+            wave = 10 * np.sin(np.pi * x[:, 0] * x[:, 1])
+            return x, wave + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
+        x = uniform(size=(self.n, 4))
+        x[:, 0] *= 100
+        x[:, 1] *= 520 * np.pi
+        x[:, 1] += 40 * np.pi
+        x[:, 3] *= 10
+        x[:, 3] += 1
+        reactance = x[:, 1] * x[:, 2] - 1 / (x[:, 1] * x[:, 3])
+        if self.problem == 2:
+            return x, (x[:, 0] ** 2 + reactance**2) ** 0.5
+        return x, np.arctan(reactance / x[:, 0])
+
+    def _by_scikit_learn(self, seed: int) -> tuple[Array, Array]:
+        from sklearn.datasets import make_friedman1, make_friedman2, make_friedman3
+
+        if self.problem == 1:
+            return make_friedman1(self.n, n_features=self.features, random_state=seed)
+        generator = make_friedman2 if self.problem == 2 else make_friedman3
+        made: tuple[Array, Array] = generator(self.n, random_state=seed)
+        return made
 
 
 @hookimpl

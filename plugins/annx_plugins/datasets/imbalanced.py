@@ -5,7 +5,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear, log
+from anncore import (
+    Array,
+    Data,
+    Dataset,
+    Hyper,
+    clusters_on_corners,
+    flip_labels,
+    hookimpl,
+    hyper,
+    linear,
+    log,
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,27 @@ class Imbalanced(Dataset):
             raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
+        x, y = self._drawn(int(rng.integers(2**32)))
+        x = x + self.noise * rng.standard_normal(x.shape)
+        noisy = flip_labels(rng, y, self.label_noise, self.classes)
+        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
+
+    def _drawn(self, seed: int) -> tuple[Array, Array]:
+        sizes, features = self._sizes(), self.features
+        drawn = clusters_on_corners(
+            seed,
+            sizes,
+            classes=self.classes,
+            features=features,
+            informative=features,
+            separation=self.separation,
+        )
+        return self._by_scikit_learn(seed, sizes) if drawn is None else drawn
+
+    def _by_scikit_learn(self, seed: int, sizes: list[int]) -> tuple[Array, Array]:
         from sklearn.datasets import make_classification
 
-        sizes = self._sizes()
-        x, y = make_classification(
+        made: tuple[Array, Array] = make_classification(
             self.n,
             n_features=self.features,
             n_informative=self.features,
@@ -63,11 +91,9 @@ class Imbalanced(Dataset):
             weights=[(size + 0.25) / self.n for size in sizes],
             class_sep=self.separation,
             flip_y=0,
-            random_state=int(rng.integers(2**32)),
+            random_state=seed,
         )
-        x = x + self.noise * rng.standard_normal(x.shape)
-        noisy = flip_labels(rng, y, self.label_noise, self.classes)
-        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
+        return made
 
     def _sizes(self) -> list[int]:
         last = self.classes - 1

@@ -5,7 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import Data, Dataset, Hyper, bundled_classes, flip_labels, hookimpl, hyper, linear
+
+FILE = "iris.csv"
+DIGEST = "f13ffa8fdd56fd8e6c8d16d4081a3fbd3114bcd0aae4256c43205169cd9d1449"
+FEATURES = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)")
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,11 @@ class Iris(Dataset):
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import load_iris
+        bunch = bundled_classes(FILE, DIGEST, FEATURES)
+        if bunch is None:
+            from sklearn.datasets import load_iris
 
-        bunch = load_iris()
+            bunch = load_iris()
         return Data(
             bunch.data,
             flip_labels(rng, bunch.target, self.label_noise, 3),

@@ -5,7 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear, log
+from anncore import (
+    Array,
+    Data,
+    Dataset,
+    Hyper,
+    add_outliers,
+    draws_known,
+    hookimpl,
+    hyper,
+    linear,
+    log,
+    shuffled,
+)
 
 
 @dataclass(frozen=True)
@@ -40,17 +52,30 @@ class LinearRegression(Dataset):
             raise ValueError(f"informative must be at most features, {self.features}, got {self.informative}")
 
     def make(self, rng: np.random.Generator) -> Data:
+        x, exact = self._drawn(int(rng.integers(2**32)))
+        y = exact + self.noise * rng.standard_normal(self.n)
+        return Data(x, add_outliers(rng, y, self.outliers), "regression", clean_y=y)
+
+    def _drawn(self, seed: int) -> tuple[Array, Array]:
+        if not draws_known():
+            return self._by_scikit_learn(seed)
+        random = np.random.RandomState(seed)
+        x, weights = random.standard_normal(size=(self.n, self.features)), np.zeros((self.features, 1))
+        weights[: self.informative] = 100 * random.uniform(size=(self.informative, 1))
+        x, y = shuffled(x, np.dot(x, weights), random)
+        return x, y[:, 0]
+
+    def _by_scikit_learn(self, seed: int) -> tuple[Array, Array]:
         from sklearn.datasets import make_regression
 
-        x, exact = make_regression(
+        made: tuple[Array, Array] = make_regression(
             self.n,
             n_features=self.features,
             n_informative=self.informative,
             noise=0.0,
-            random_state=int(rng.integers(2**32)),
+            random_state=seed,
         )
-        y = exact + self.noise * rng.standard_normal(self.n)
-        return Data(x, add_outliers(rng, y, self.outliers), "regression", clean_y=y)
+        return made
 
 
 @hookimpl

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import Array, Data, Dataset, Hyper, bundled_numbers, flip_labels, hookimpl, hyper, linear
 
 PERMUTATION_SEED = 8
+DIGEST = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"  # of the file with the images
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,30 @@ class SequentialDigits(Dataset):
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
+        x, y = _images()
         order = np.arange(64)
         if self.order == "columns":
             order = order.reshape(8, 8).T.ravel()
         elif self.order == "permuted":
             order = np.random.default_rng(PERMUTATION_SEED).permutation(64)
         return Data(
-            bunch.data[:, order],
-            flip_labels(rng, bunch.target, self.label_noise, 10),
+            x[:, order],
+            flip_labels(rng, y, self.label_noise, 10),
             "multiclass",
-            classes=tuple(map(str, bunch.target_names)),
-            features=tuple(str(bunch.feature_names[pixel]) for pixel in order),
-            clean_y=bunch.target,
+            classes=tuple(map(str, range(10))),
+            features=tuple(f"pixel_{pixel // 8}_{pixel % 8}" for pixel in order),
+            clean_y=y,
         )
+
+
+def _images() -> tuple[Array, Array]:
+    table = bundled_numbers("digits.csv.gz", DIGEST, ",")
+    if table is not None:
+        return table[:, :-1], table[:, -1].astype(int)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.data, bunch.target
 
 
 @hookimpl

@@ -5,7 +5,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
+from anncore import Data, Dataset, Hyper, bundled_classes, flip_labels, hookimpl, hyper, linear
+
+FILE = "wine_data.csv"
+DIGEST = "10e8a802908b34f86e5da8ce962f3c806694bc98450a18f61851af59f324bede"
+FEATURES = (
+    *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
+    *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue"),
+    *("od280/od315_of_diluted_wines", "proline"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,9 +35,11 @@ class Wine(Dataset):
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
-        from sklearn.datasets import load_wine
+        bunch = bundled_classes(FILE, DIGEST, FEATURES)
+        if bunch is None:
+            from sklearn.datasets import load_wine
 
-        bunch = load_wine()
+            bunch = load_wine()
         return Data(
             bunch.data,
             flip_labels(rng, bunch.target, self.label_noise, 3),
