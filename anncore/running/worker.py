@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import time
 import traceback
 import warnings
@@ -95,6 +96,7 @@ class Work:
         self.on_progress: Callable[[Task, float], None] | None = None
         self.on_workers: Callable[[int, int], None] | None = None
         self._tell: Callable[[float], None] | None = None
+        self._diverted = True
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
         self._warm: Task | None = None
@@ -120,7 +122,12 @@ class Work:
     def listen(self, tell: Callable[[float], None]) -> None:
         """In a worker process: hand to `tell` how far a task is, and keep file descriptor 1 to the log."""
         self._tell = tell
-        divert(self.log)
+        self._divert()
+
+    def _divert(self) -> None:
+        """Send file descriptor 1 to the log; nowhere as long as the run folder is not there."""
+        self._diverted = self.log is None or os.path.isdir(os.path.dirname(self.log))
+        divert(self.log if self._diverted else os.devnull)
 
     def hear(self, task: Task, done: float) -> None:
         """In the driver: take what a worker told during a task."""
@@ -145,6 +152,8 @@ class Work:
 
         What a component raises here it raises again in the task, whose result then says it.
         """
+        if not self._diverted:
+            self._divert()
         if self._warm is task or self.train is not train_stack:
             return
         self._warm = task
