@@ -222,6 +222,7 @@ class _Sweep:
         # Neither of these holds the sweep: a circle would keep the work's workers alive.
         work.on_progress = lambda task, done: progress.heard(task.trials, done)
         work.on_workers = progress.staffed
+        work.on_compiled = progress.compiled
         stop = partial(_stop, progress, stopper)
         self.crew = dataclasses.replace(crew, stop=stop, deadline=stopper.deadline)
         self.unchecked: tuple[str, ...] = ()
