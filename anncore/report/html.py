@@ -85,12 +85,12 @@ def _cautions(count: int) -> str:
 
 
 def _text_size(parts: Sequence[Section]) -> int:
-    """Return about how many bytes the sections take without their pictures: markup is 60 a cell."""
+    """Return about how many bytes the sections take without their pictures: markup is below 40 a cell."""
     size = 0
     for section in parts:
         size += len(section.code) + sum(map(len, section.paragraphs)) + 500 * len(section.figures)
         for one in section.tables:
-            size += sum(60 + len(cell.text) for row in one.rows for cell in row)
+            size += sum(40 + len(cell.text) for row in one.rows for cell in row)
         size += _text_size(section.parts)
     return size
 
