@@ -71,6 +71,7 @@ def render_html(
         sections=parts,
         images=images,
         sizes={name: _size(svg) for name, svg in pictures.items()},
+        left_out={figure["name"]: left_out(figure["subtitle"]) for figure in content["figures"]},
         narrow=narrow,
         narrow_sizes={name: _size(phones[name]) for name in narrow} if phones else {},
         policy=policy,
@@ -78,6 +79,12 @@ def render_html(
         style=Markup(style),
         script=Markup(script),
     )
+
+
+def left_out(subtitle: str) -> str:
+    """Return what a figure's subtitle says of what it does not draw; a reader may not see the drawing."""
+    sentences = re.split(r"(?<=\.)\s+", subtitle)
+    return " ".join(one for one in sentences if re.search(r"report\.md|trials\.csv|Not drawn:", one))
 
 
 def _cautions(count: int) -> str:

@@ -108,3 +108,18 @@ def test_a_figure_of_many_seeds_says_that_it_draws_bands(name: str, monkeypatch:
     )
     rows = 6 if name == "leaderboard" else 4
     assert 2 * rows <= dots <= 5 * rows  # of 40 seeds those beyond the middle nine tenths
+
+
+def test_a_page_says_in_its_text_what_a_figure_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = make_results(arms=["a", "b", "c"], problems=["p", "q"], seeds=range(40))
+    monkeypatch.setattr(many, "MOST_DOTS", 100)
+    write_report(results, tmp_path, meta={})
+    page = (tmp_path / "report.html").read_text("utf-8")
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, flags=re.DOTALL)
+    assert sum("Bands: the middle nine tenths" in caption for caption in captions) == 2
+    assert html.left_out(
+        "A curve. report.md's table has all. 3 of 9 sets: why; report.md has all. Red: lost."
+    ) == ("report.md's table has all. 3 of 9 sets: why; report.md has all.")
+    assert html.left_out("Dot: one of 10 fresh seeds.") == ""
