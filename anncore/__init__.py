@@ -27,7 +27,7 @@ the others take; a frame of your own does as well (`help(anncore.evidence)`):
     arms         summarize, compare_arms, probability_of_improvement
     data sets    average_ranks, friedman_test, normalized_scores, aggregate_scores
     speed        targets, time_to_target, typical_times, performance_profile, _ratios and _scores
-    run times    run_time_targets, run_times, run_time_shares, average_run_time
+    run times    run_time_targets, run_times, run_time_shares, run_time_curves, average_run_time
     tuning       select, with_fresh_scores, selection_gaps, budget_curve, lr_sensitivity
     seeds        pairs_needed, pairs_for_power, pairs_range, pairs_until_decided, always_valid_p,
                  always_valid_interval

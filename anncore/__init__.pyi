@@ -144,6 +144,7 @@ from .engine.snapshots import Snapshot as Snapshot
 from .evidence import (
     BoundaryRow as BoundaryRow,
     LayerGrid as LayerGrid,
+    RunTimeCurves as RunTimeCurves,
     aggregate_scores as aggregate_scores,
     average_ranks as average_ranks,
     average_run_time as average_run_time,
@@ -160,6 +161,7 @@ from .evidence import (
     performance_ratios as performance_ratios,
     performance_scores as performance_scores,
     probability_of_improvement as probability_of_improvement,
+    run_time_curves as run_time_curves,
     run_time_shares as run_time_shares,
     run_time_targets as run_time_targets,
     run_times as run_times,

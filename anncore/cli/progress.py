@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
-from anncore.running.progress_line import PHASES, STARTING, duration, staff, tables
+from anncore.running.progress_line import PHASES, STARTING, compiled, duration, staff, tables
 
 if TYPE_CHECKING:
     from anncore.contract.events import Event
@@ -67,6 +67,7 @@ class _Bars:
             left = "" if event.left is None else f"{duration(event.left)} left"
             if event.done <= self._before[event.phase] < event.total:
                 left = STARTING
+            left = (left + compiled(event.compiled)).removeprefix(", ")
             self._update(
                 event.phase, completed=event.done, done=f"{int(event.done)}/{event.total}", left=left
             )

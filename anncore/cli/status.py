@@ -179,14 +179,15 @@ def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
 
 
 def _running(now: Progressed) -> str:
-    from anncore.running.progress_line import PHASES, STARTING, duration
+    from anncore.running.progress_line import PHASES, STARTING, compiled, duration
 
     if now.left is None and not now.share:
-        return f"Running: {PHASES[now.phase].lower()}, {STARTING}, {duration(now.elapsed)} so far"
+        so_far = f"{duration(now.elapsed)} so far{compiled(now.compiled)}"
+        return f"Running: {PHASES[now.phase].lower()}, {STARTING}, {so_far}"
     left = "" if now.left is None else f", about {duration(now.left)} left"
     return (
         f"Running: {PHASES[now.phase].lower()}, {now.done:.1f} of {now.total} trials, {now.share:.0%} of all "
-        f"work, {duration(now.elapsed)} so far{left}"
+        f"work, {duration(now.elapsed)} so far{left}{compiled(now.compiled)}"
     )
 
 

@@ -74,7 +74,8 @@ class Progressed:
 
     done: trials of the phase, those that run counted by the steps they have made, of `total`. share: of the
     whole sweep's work. elapsed: seconds since the sweep began. left: seconds that the rest of the training
-    may take, None while nothing tells.
+    may take, None while nothing tells. compiled: seconds that workers have spent so far on making kernels of
+    the engine "lanes", all together.
     """
 
     phase: Phase
@@ -83,6 +84,7 @@ class Progressed:
     share: float
     elapsed: float
     left: float | None
+    compiled: float = 0.0
 
 
 @dataclass(frozen=True)

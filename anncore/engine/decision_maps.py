@@ -10,8 +10,10 @@ changes no number of the trial.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,12 +157,58 @@ def packed(data: Prepared, low: Array, high: Array, probabilities: Array) -> byt
     return zlib.compress(head.encode() + b"\0" + b"".join(body))
 
 
-def unpacked(blob: bytes) -> DecisionMap:
-    """Return the map that `packed` wrote; raises ValueError for another blob."""
+class PackedMaps(Mapping[str, DecisionMap]):
+    """Maps by key, each unpacked when it is asked for: of a hundred thousand a figure draws some.
+
+    change: what is done with a map then.
+    """
+
+    def __init__(
+        self, blobs: Mapping[str, bytes], change: Callable[[DecisionMap], DecisionMap] | None = None
+    ) -> None:
+        self._blobs, self._change = blobs, change
+
+    def __getitem__(self, key: str) -> DecisionMap:
+        learned = unpacked(self._blobs[key])
+        return learned if self._change is None else self._change(learned)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blobs)
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._blobs
+
+    def changed(self, change: Callable[[DecisionMap], DecisionMap]) -> PackedMaps:
+        """Return these maps with something else done to each."""
+        return PackedMaps(self._blobs, change)
+
+    def digest(self) -> str:
+        """Return a digest of all that the maps hold."""
+        whole = hashlib.sha256()
+        for key, blob in self._blobs.items():
+            whole.update(f"{key} {len(blob)} ".encode() + blob)
+        return whole.hexdigest()
+
+
+def intact(blob: bytes) -> bytes:
+    """Return a blob that `packed` wrote; raises ValueError for a damaged one."""
+    _bytes_of(blob)
+    return blob
+
+
+def _bytes_of(blob: bytes) -> bytes:
     try:
-        head, _, body = zlib.decompress(blob).partition(b"\0")
+        return zlib.decompress(blob)
     except zlib.error as error:
         raise ValueError(str(error)) from None
+
+
+def unpacked(blob: bytes) -> DecisionMap:
+    """Return the map that `packed` wrote; raises ValueError for another blob."""
+    head, _, body = _bytes_of(blob).partition(b"\0")
     features, classes, low, high, side, count = json.loads(head)
     outputs = 1 if len(classes) == 2 else len(classes)
     at, end = outputs * side * side, outputs * side * side + 4 * count

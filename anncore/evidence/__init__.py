@@ -6,7 +6,7 @@ one from a sweep; a frame of your own needs the columns problem, arm, seed and s
     frame.py         the long frame: scores, tuning_scores, curve_frame
     arms.py          summarize, compare_arms, probability_of_improvement
     data_sets.py     data_set_costs, average_ranks, friedman_test, normalized_scores, aggregate_scores
-    run_times.py     run_time_targets, run_times, run_time_shares, average_run_time
+    run_times.py     run_time_targets, run_times, run_time_shares, run_time_curves, average_run_time
     speed.py         targets, time_to_target, typical_times, performance_ratios, _profile and _scores
     budget.py        best_of_k, budget_curve
     sensitivity.py   lr_sensitivity

@@ -29,19 +29,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
-from anncore.evidence.sources import Source, curve_frame, source_of
+from anncore.evidence.sources import Source, curve_frame, remembered, source_of
 from anncore.evidence.speed import best_validation, start_scores, way_between
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["average_run_time", "run_time_shares", "run_time_targets", "run_times"]
+__all__ = [
+    "RunTimeCurves",
+    "average_run_time",
+    "run_time_curves",
+    "run_time_shares",
+    "run_time_targets",
+    "run_times",
+]
 
 TARGETS = 51
 ROW = ("problem", "arm", "seed", "place", "target", "time")
@@ -165,17 +172,42 @@ def _times_on(ladder: Ladder, curves: pd.DataFrame, content: Source) -> RunTimes
     first = first if math.isfinite(first) else 0.0
     statuses = curves["status"].tolist()
     rows_of: Any = curves.groupby(["arm", "seed"], sort=False).indices
+    whole: dict[int, list[tuple[tuple[int, int], Any]]] = {}  # by how many evaluations they have
     for (arm, seed), rows in rows_of.items():
-        at = places[0].get(arm), places[1].get(seed)
         status = str(statuses[rows[0]])
-        if None in at or status not in ("ok", "diverged"):
+        if arm not in places[0] or seed not in places[1] or status not in ("ok", "diverged"):
             continue
-        steps, values = all_steps[rows], all_values[rows]
+        at = places[0][arm], places[1][seed]
+        steps = all_steps[rows]
         spent[at] = np.nanmax(steps) if np.isfinite(steps).any() else 0.0
-        met = first_meetings(steps, values, ladder.targets, content.goal)
-        times[at] = np.maximum(met, first) if status == "ok" else math.inf
+        if status == "ok":
+            whole.setdefault(len(rows), []).append((at, rows))
+        else:
+            times[at] = math.inf
+    for trials in whole.values():
+        rows = np.stack([rows for _, rows in trials])
+        met = _all_meetings(all_steps[rows], all_values[rows], ladder.targets, content.goal)
+        arms_of, seeds_of = np.array([at for at, _ in trials]).T
+        times[arms_of, seeds_of] = np.maximum(met, first)
     budget = float(np.nanmax(spent)) if np.isfinite(spent).any() else 0.0
     return RunTimes(ladder, arms, seeds, times, spent, budget)
+
+
+def _all_meetings(steps: Array, values: Array, targets: Array, goal: str) -> Array:
+    """Return `first_meetings` of many trials with equally many evaluations, (trials, targets)."""
+    known = ~(np.isnan(values) | np.isnan(steps)).any(axis=1)
+    alike = known & (steps == steps[np.argmax(known)]).all(axis=1)
+    met = np.empty((len(steps), len(targets)))
+    for row in np.flatnonzero(~alike):
+        met[row] = first_meetings(steps[row], values[row], targets, goal)
+    if alike.any():
+        own = steps[np.argmax(alike)]
+        order = np.argsort(own, kind="stable")
+        sign = -1.0 if goal == "max" else 1.0
+        best = np.minimum.accumulate(sign * values[alike][:, order], axis=1)
+        ends = np.append(own[order], math.inf)
+        met[alike] = np.stack([ends[(best > sign * target).sum(axis=1)] for target in targets], axis=1)
+    return met
 
 
 def first_meetings(steps: Array, values: Array, targets: Array, goal: str = "min") -> Array:
@@ -278,7 +310,7 @@ def run_time_shares(times: pd.DataFrame) -> pd.DataFrame:
     steps = np.unique(np.concatenate([[1.0], known["time"].clip(lower=1.0).to_numpy(float)]))
     steps = steps[np.isfinite(steps)]
     shares = {}
-    for arm in dict.fromkeys(times["arm"]):
+    for arm in times["arm"].unique():
         mine = known[known["arm"] == arm]
         curves = [
             np.searchsorted(np.sort(own["time"].clip(lower=1.0).to_numpy(float)), steps, side="right")
@@ -287,6 +319,57 @@ def run_time_shares(times: pd.DataFrame) -> pd.DataFrame:
         ]
         shares[arm] = np.mean(curves, axis=0) if curves else np.full(len(steps), math.nan)
     return pd.DataFrame(shares, index=pd.Index(steps, name="step"))
+
+
+class RunTimeCurves(NamedTuple):
+    """The distributions of run times of one problem, or of all together.
+
+    shares: as `run_time_shares` returns them. budget: the most steps that a trial made. evaluations: at how
+    many different steps targets are met; one more where some never are.
+    """
+
+    shares: pd.DataFrame
+    budget: float
+    evaluations: int
+
+
+def run_time_curves(source: Any) -> dict[str, RunTimeCurves]:
+    """Return `run_time_shares` by problem, and of all problems together under "", from the same `source`.
+
+    `run_times` has a row per trial and target, five million of a hundred thousand trials; this has none.
+    Empty where nothing is known.
+    """
+    content = source_of(source)
+    return remembered(content.memory, run_time_curves, lambda: _curves_of(times_by_problem(source)[1]))
+
+
+def _curves_of(times: Mapping[str, RunTimes]) -> dict[str, RunTimeCurves]:
+    known: dict[str, list[tuple[str, Array]]] = {}  # by problem, arms with their run times
+    for problem, own in times.items():
+        rows = ((arm, taken[~np.isnan(taken)]) for arm, taken in zip(own.arms, own.times, strict=True))
+        known[problem] = [(arm, np.sort(np.maximum(taken, 1.0))) for arm, taken in rows]
+    if not any(len(taken) for rows in known.values() for _, taken in rows):
+        return {}
+    groups = {"": list(times), **{problem: [problem] for problem in times}}
+    return {
+        name: _curves_together(
+            [known[problem] for problem in problems], max(times[problem].budget for problem in problems)
+        )
+        for name, problems in groups.items()
+    }
+
+
+def _curves_together(known: Sequence[Sequence[tuple[str, Array]]], budget: float) -> RunTimeCurves:
+    import pandas as pd
+
+    every = np.unique(np.concatenate([np.unique(taken) for rows in known for _, taken in rows]))
+    steps = np.union1d([1.0], every[np.isfinite(every)])
+    shares = {}
+    for arm in dict.fromkeys(arm for rows in known for arm, _ in rows):
+        own = [row for rows in known for name, row in rows if name == arm and len(row)]
+        curves = [np.searchsorted(row, steps, side="right") / len(row) for row in own]
+        shares[arm] = np.mean(curves, axis=0) if curves else np.full(len(steps), math.nan)
+    return RunTimeCurves(pd.DataFrame(shares, index=pd.Index(steps, name="step")), budget, len(every))
 
 
 def average_run_time(times: Array | Sequence[float], spent: Array | Sequence[float]) -> float:

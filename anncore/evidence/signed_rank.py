@@ -21,6 +21,7 @@ EXACT_PAIRS = 300
 TAIL_ERROR = 3e-3
 MOST_SUMS = 1e6  # of differences with few sizes, that are counted one by one
 MOST_STEPS = 3e8  # of counting the differences beside a majority of one size
+HALVED = 512  # ranks whose patterns are counted before they become shares: 2^1024 is no number
 MOST_LISTED = 1000  # differences whose averages are listed; beyond it they are searched
 
 
@@ -51,9 +52,13 @@ def sign_patterns(ranks: Array) -> Array:
     """Return, for every possible sum, the share of the sign patterns that reach it."""
     counts = np.zeros(int(ranks.sum()) + 1)
     counts[0] = 1.0
-    for rank in ranks:
-        counts[rank:] = (counts[rank:] + counts[: len(counts) - rank]) / 2
-        counts[:rank] /= 2
+    reach = 0  # the highest sum so far
+    for start in range(0, len(ranks), HALVED):
+        for rank in ranks[start : start + HALVED].tolist():
+            counts[rank : rank + reach + 1] += counts[: reach + 1]
+            reach += rank
+        # To halve all of it after each rank gives the same bits, and takes twice as long.
+        counts = np.ldexp(counts, -len(ranks[start : start + HALVED]))
     return counts
 
 

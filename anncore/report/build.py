@@ -50,6 +50,7 @@ from anncore.report.importance import importance_content
 from anncore.report.json_values import jsonable, plain as plain
 from anncore.report.reach import scope_content
 from anncore.report.run_times import run_time_content
+from anncore.report.shares import shared
 from anncore.report.success import success_content, success_findings
 from anncore.report.suites import split_settings, suite_used, train_settings
 from anncore.report.surely import levels_content, risk_content
@@ -59,13 +60,17 @@ SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
 
 
-def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
+def build_report(results: Any, meta: Mapping[str, Any], *, processes: int = 1) -> dict[str, Any]:
     """Return the report's content; NaN is still NaN here, `plain` makes it null.
 
-    meta: what the caller knows of the run (command, versions, machine), shown as provenance.
+    meta: what the caller knows of the run (command, versions, machine), shown as provenance. processes: how
+    many make its parts side by side.
     """
     study = Study(results)
-    content = {key: part() for key, part in parts_of(study, meta).items()}
+    parts = parts_of(study, meta)
+    makers = list(parts.values())
+    made = shared(lambda piece: makers[piece](), len(makers), processes)
+    content = dict(zip(parts, made, strict=True))
     content["methods"] = methods.describe(content, study.experiment)
     return content
 

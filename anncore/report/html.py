@@ -13,6 +13,7 @@ from anncore.report.pictures import data_uris, narrow_uris
 from anncore.report.view import Section, first_screen, part_of, sections, shown
 
 MOST_BYTES = 4_800_000
+MANY, MOST_OF_MANY = 10_000, 2_950_000  # trials from which on a page has fewer bytes
 
 
 def asset(name: str) -> str:
@@ -41,8 +42,8 @@ def render_html(
 
     Every text is escaped by the template engine, and a name the template misspells is an error. Style and
     script are admitted by their hash, images as data alone, everything else by nothing. Where the page would
-    grow beyond MOST_BYTES, its largest drawings are embedded as pixels, and those for a phone are left out:
-    there the wide ones scroll, each in its box.
+    grow beyond MOST_BYTES, of MANY trials beyond MOST_OF_MANY, its largest drawings are embedded as pixels,
+    and those for a phone are left out: there the wide ones scroll, each in its box.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -58,7 +59,8 @@ def render_html(
     )
     content = shown(content)
     parts = sections(content)
-    room = MOST_BYTES - _text_size(parts)
+    most = MOST_OF_MANY if content["counts"]["trials"] >= MANY else MOST_BYTES
+    room = most - _text_size(parts)
     images = data_uris(pictures, pixels or {}, room)
     narrow = narrow_uris(phones or {}, room - sum(len(uri) for image in images.values() for uri in image))
     return environment.from_string(asset("report.html.j2")).render(
@@ -69,6 +71,7 @@ def render_html(
         sections=parts,
         images=images,
         sizes={name: _size(svg) for name, svg in pictures.items()},
+        left_out={figure["name"]: left_out(figure["subtitle"]) for figure in content["figures"]},
         narrow=narrow,
         narrow_sizes={name: _size(phones[name]) for name in narrow} if phones else {},
         policy=policy,
@@ -78,17 +81,23 @@ def render_html(
     )
 
 
+def left_out(subtitle: str) -> str:
+    """Return what a figure's subtitle says of what it does not draw; a reader may not see the drawing."""
+    sentences = re.split(r"(?<=\.)\s+", subtitle)
+    return " ".join(one for one in sentences if re.search(r"report\.md|trials\.csv|Not drawn:", one))
+
+
 def _cautions(count: int) -> str:
     return "caution" if count == 1 else f"{count} cautions"
 
 
 def _text_size(parts: Sequence[Section]) -> int:
-    """Return about how many bytes the sections take without their pictures: markup is 60 a cell."""
+    """Return about how many bytes the sections take without their pictures: markup is below 40 a cell."""
     size = 0
     for section in parts:
         size += len(section.code) + sum(map(len, section.paragraphs)) + 500 * len(section.figures)
         for one in section.tables:
-            size += sum(60 + len(cell.text) for row in one.rows for cell in row)
+            size += sum(40 + len(cell.text) for row in one.rows for cell in row)
         size += _text_size(section.parts)
     return size
 

@@ -1,8 +1,9 @@
 """Figures as the page embeds them: small, and dark where the reader's page is.
 
 An SVG from matplotlib says each element's style in full and names every group. Here equal styles become one
-class, names that nothing refers to go, numbers end at a hundredth of a point, and a style sheet holds each
-class twice: light, and dark under `prefers-color-scheme`, which an image inherits from its page.
+class, names that nothing refers to go, numbers end at a hundredth of a point, a path says how far its points
+lie apart, a mark that is drawn at many places is named once, and a style sheet holds each class twice: light,
+and dark under `prefers-color-scheme`, which an image inherits from its page.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +38,13 @@ _INKS = [color for color in EVERY_COLOR if np.abs(_channels(color)[0] - PAPER).m
 LIGHTS, DARKS = _channels(*_INKS), _channels(*map(darken, _INKS))
 """The colours that are drawn on the paper, and their dark values, as rows of red, green and blue."""
 STYLE = re.compile(r' style="([^"]*)"')
+PATH = re.compile(r'(?<= d=")[^"]*')
+STEP = re.compile(r"([MLQCz])|(-?\d+\.?\d*|-?\.\d+)")
+MARKS = re.compile(
+    r'<use href="#(\w+)" x="[^"]*" y="[^"]*" class="(\w+)"/>'
+    r'(?:<use href="#\1" x="[^"]*" y="[^"]*" class="\2"/>){5,}'
+)
+PLACE = re.compile(r'x="([^"]*)" y="([^"]*)"')
 
 
 class Picture(NamedTuple):
@@ -187,11 +196,93 @@ def embedded(svg: str) -> str:
     svg = svg.replace(" xlink:href=", " href=").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     svg = re.sub(r">\s+<", "><", svg)
     svg = re.sub(r"<g>\s*</g>|<defs>\s*</defs>|<defs/>", "", svg)
+    svg = PATH.sub(lambda path: _relative(path[0]), svg)
+    svg, markers, sheet_of_marks = _marks_together(svg)
+    sheets += sheet_of_marks
     light = "".join(f".{name}{{{style}}}" for style, name in classes.items())
     dark = "".join(f".{name}{{{darken(style)}}}" for style, name in classes.items() if darken(style) != style)
     end = svg.index(">", svg.index("<svg")) + 1
     sheet = f"<style>{sheets}{light}@media (prefers-color-scheme:dark){{{dark}}}</style>"
-    return head + svg[:end] + sheet + svg[end:].strip()
+    return head + svg[:end] + sheet + markers + svg[end:].strip()
+
+
+def _marks_together(svg: str) -> tuple[str, str, str]:
+    """Return the drawing with one path in place of many marks, what defines its marks, and their style.
+
+    An SVG draws a path's marker at each of its points: a point is a third of the bytes of a mark of its own.
+    """
+    names: dict[tuple[str, str], str] = {}
+
+    def path(run: re.Match[str]) -> str:
+        name = names.setdefault((run[1], run[2]), f"k{len(names)}")
+        places = " ".join(f"{float(x):.6g} {float(y):.6g}" for x, y in PLACE.findall(run[0]))
+        return f'<path d="M{places}" class="{name}"/>'
+
+    svg = MARKS.sub(path, svg)
+    markers = "".join(
+        f'<marker id="{name}" markerUnits="userSpaceOnUse" overflow="visible">'
+        f'<use href="#{shape}" class="{style}"/></marker>'
+        for (shape, style), name in names.items()
+    )
+    sheet = "".join(f".{name}{{fill:none;stroke:none;marker:url(#{name})}}" for name in names.values())
+    return svg, f"<defs>{markers}</defs>" if markers else "", sheet
+
+
+@lru_cache(maxsize=4096)
+def _relative(path: str) -> str:
+    """Return a path whose points are given from one to the next, in hundredths as they were.
+
+    A path that has other commands than M, L, Q, C and z, or a number with an exponent, stays as it is.
+    """
+    if set(re.findall(r"[A-Za-z]", path)) - set("MLQCz"):
+        return path
+    written, before = [], ""
+    for command, numbers in _steps(path):
+        again = command == before and command not in "mz"
+        text = "" if again else command
+        for number in numbers:
+            word = _short(number)
+            text += word if word[0] == "-" or not (text or again) or text[-1:].isalpha() else f" {word}"
+        written.append(text)
+        before = command
+    return "".join(written)
+
+
+def _steps(path: str) -> Iterator[tuple[str, list[int]]]:
+    """Yield each step of an absolute path as a relative one: its command, and numbers in hundredths."""
+    takes = {"M": 2, "L": 2, "Q": 4, "C": 6, "z": 0}
+    given: list[int]
+    at, start, command, given = (0, 0), (0, 0), "", []
+    for letter, number in STEP.findall(path):
+        if letter:
+            command, given = letter, []
+        else:
+            given.append(round(100 * float(number)))
+        if len(given) < takes[command]:
+            continue
+        if command == "z":
+            yield "z", []
+            at = start
+            continue
+        numbers = [value - at[i % 2] for i, value in enumerate(given)]
+        end = given[-2], given[-1]
+        if command == "M":
+            start = end
+        if command == "L" and 0 in numbers:
+            yield ("v", numbers[1:]) if numbers[0] == 0 else ("h", numbers[:1])
+        else:
+            yield command.lower(), numbers
+        at, given = end, []
+        command = "L" if command == "M" else command  # pairs that follow a place to begin at are lines
+
+
+def _short(hundredths: int) -> str:
+    """Return a number of hundredths as short as it can be written: 1.5, -.25, 12."""
+    whole, rest = divmod(abs(hundredths), 100)
+    sign = "-" if hundredths < 0 else ""
+    if not rest:
+        return f"{sign}{whole}"
+    return f"{sign}{whole or ''}.{rest:02d}".rstrip("0")
 
 
 def _short_names(svg: str) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 from anncore.contract.errors import AnnxError
 from anncore.contract.kinds import FigureInput
 from anncore.contract.registry import Registered, Registry
+from anncore.engine.decision_maps import PackedMaps
 from anncore.running.own_folders import is_own, sealed
 
 DRAWN = "drawn.json"
@@ -141,6 +142,8 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
             _feed_all(update, value.ravel().tolist(), told)
         else:
             update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, PackedMaps):
+        update(f"maps{value.digest()}".encode())
     elif isinstance(value, Mapping):
         update(f"mapping{len(value)}".encode())
         for key, item in value.items():

@@ -1,12 +1,14 @@
-"""Work that processes share: each draws some of a report's figures."""
+"""Work that processes share: each makes some of a report's parts, and draws some of its figures."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
@@ -50,6 +52,16 @@ def shared(work: Callable[[int], Done], pieces: int, processes: int) -> list[Don
         for child in children:
             _end(child)
     return [results[piece] if piece in results else work(piece) for piece in range(pieces)]
+
+
+@contextmanager
+def old_objects_left_alone() -> Iterator[None]:
+    """Let the collector look at new objects alone: the old ones are many, and children share them."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _taken(queue: int) -> Iterator[int]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import json
 import os
 import traceback
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +15,13 @@ from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.kinds.sections import PLACES
 from anncore.contract.registry import Registered
-from anncore.engine.decision_maps import DecisionMap
+from anncore.engine.decision_maps import DecisionMap, PackedMaps
 from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
 from anncore.report.build import build_report
 from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import PHONE, Drawing, drawing_style, to_svg
-from anncore.report.drawing.saving import to_both
+from anncore.report.drawing.saving import prepare_to_draw, to_both
 from anncore.report.html import render_html
 from anncore.report.json_values import plain
 from anncore.report.markdown import render_markdown
@@ -31,7 +29,7 @@ from anncore.report.printable import printable
 from anncore.report.redrawing import DRAWN, Drawn, keys_of, last_drawings, record_of
 from anncore.report.refresh import UNDRAWN
 from anncore.report.sections import add_sections
-from anncore.report.shares import shared
+from anncore.report.shares import old_objects_left_alone, shared
 from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
@@ -92,7 +90,8 @@ def writing_report(
 
 def with_sections(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report's content with the sections that plugins write."""
-    content = build_report(results, meta)
+    with old_objects_left_alone():
+        content = build_report(results, meta, processes=cores())
     registry = results.experiment.registry
     if registry.of_kind("section"):
         add_sections(content, registry, figure_input(results, content))
@@ -120,7 +119,9 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
     known = last_drawings(folder, keys)
     left = [figure for figure in figures if figure.full_name not in known]
     unit = content["unit"]
-    with _old_objects_left_alone():
+    if left:
+        prepare_to_draw()  # once, and not in each process
+    with old_objects_left_alone():
         new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
     known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
     ordered = [(figure, known[figure.full_name]) for figure in figures]
@@ -141,16 +142,6 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
             sheets.files |= drawn.files()
     sheets.files[DRAWN] = record_of(known, keys)
     return sheets
-
-
-@contextmanager
-def _old_objects_left_alone() -> Iterator[None]:
-    """Let the collector look at new objects alone: the old ones are many, and children share them."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
@@ -267,7 +258,7 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
         theme,
         study.options,
         components=components_of(study),
-        maps={key: _named(learned) for key, learned in results.maps.items()},
+        maps=_all_named(results.maps),
         snapshots={
             key: dataclasses.replace(snapshot, features=tuple(map(printable, snapshot.features)))
             for key, snapshot in results.snapshots.items()
@@ -292,6 +283,13 @@ def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
         where = f"{Path(last.filename).name}:{last.lineno}"
         return NotDrawn(f"{described(error)} ({where})", failed=True)
     return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _all_named(maps: Mapping[str, DecisionMap]) -> Mapping[str, DecisionMap]:
+    """Return maps whose names may be drawn; those that are still packed stay so."""
+    if isinstance(maps, PackedMaps):
+        return maps.changed(_named)
+    return {key: _named(learned) for key, learned in maps.items()}
 
 
 def _named(learned: DecisionMap) -> DecisionMap:

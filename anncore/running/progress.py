@@ -45,6 +45,7 @@ class Progress:
         self._total, self._next, self._next_write = 0, 0.0, 0.0
         self._counts: dict[Phase, Counter[str]] = {}
         self._workers = self._lost = 0
+        self._compiled = 0.0
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -79,6 +80,11 @@ class Progress:
         if self._tell is not None:
             self._tell(WorkersChanged(workers, lost))
 
+    def compiled(self, seconds: float) -> None:
+        """Take note that a worker has spent so many seconds on making kernels."""
+        self._compiled += seconds
+        self.show(now=True)
+
     def _phases(self) -> dict[str, dict[str, int]]:
         """Return the numbers of trials by phase and status, as `Store.counts` does."""
         phases: dict[str, dict[str, int]] = {phase: dict(counts) for phase, counts in self._counts.items()}
@@ -99,7 +105,13 @@ class Progress:
         self._next = time.monotonic() + EVERY
         meter = self._meter
         event = Progressed(
-            self._phase, meter.trials(), self._total, meter.share(), meter.elapsed(), meter.left()
+            self._phase,
+            meter.trials(),
+            self._total,
+            meter.share(),
+            meter.elapsed(),
+            meter.left(),
+            self._compiled,
         )
         if now or time.monotonic() >= self._next_write:
             self._write(event)
@@ -142,6 +154,7 @@ def running_there(folder: Path) -> Running | None:
     """Return what is known of the sweep that runs in a folder, also on another machine; None if none does."""
     try:
         content = _content(folder)
+        content.setdefault("compiled", 0.0)  # an older annx writes none
         event = Progressed(**{field.name: content[field.name] for field in dataclasses.fields(Progressed)})
         pid, written = int(content["pid"]), float(content["time"])
         numbers = (
@@ -149,6 +162,7 @@ def running_there(folder: Path) -> Running | None:
             event.total,
             event.share,
             event.elapsed,
+            event.compiled,
             0 if event.left is None else event.left,
             0 if content.get("rate") is None else content["rate"],
         )

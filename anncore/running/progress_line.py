@@ -59,9 +59,10 @@ class ProgressLine:
     def _how_far(self, event: Progressed) -> str:
         text = f"{PHASES[event.phase]}: {int(event.done)}/{event.total} trials, "
         if event.done <= self._before < event.total:
-            return text + STARTING
+            return text + STARTING + compiled(event.compiled)
         left = "" if event.left is None else f", about {duration(event.left)} left"
-        return f"{text}{event.share:.0%} of all work, {duration(event.elapsed)} so far{left}"
+        so_far = f"{duration(event.elapsed)} so far{left}{compiled(event.compiled)}"
+        return f"{text}{event.share:.0%} of all work, {so_far}"
 
     def _show(self, text: str, *, last: bool = False) -> None:
         if not self._in_place:
@@ -86,6 +87,13 @@ def staff(workers: int, lost: int, rate: float | None = None) -> str:
 def ended(counts: Mapping[str, int]) -> str:
     """Return how trials ended: "46 ok, 2 diverged"."""
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count) or "none ended"
+
+
+def compiled(seconds: float) -> str:
+    """Return what is said of the time that kernels took: ", 1.2 s for kernels"; "" where there were none."""
+    if seconds < 0.05:
+        return ""
+    return f", {f'{seconds:.1f} s' if seconds < 10 else duration(seconds)} for kernels"
 
 
 def duration(seconds: float) -> str:

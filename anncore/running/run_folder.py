@@ -98,6 +98,11 @@ class RunFolder:
         self.sealed = True
         """Whether plan.json gets the user's seal; a folder joined of another's is as unknown as that."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether a sweep has begun here before."""
+        return (self.path / "trials.sqlite").exists()
+
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""

@@ -35,7 +35,7 @@ from typing import Any, Protocol, TypeVar
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.errors import StoreError
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, TrialResult
-from anncore.engine.decision_maps import DecisionMap, unpacked
+from anncore.engine.decision_maps import DecisionMap, PackedMaps, intact, unpacked
 from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
 from anncore.running.float_blobs import pack_floats, unpack_floats
@@ -199,9 +199,9 @@ class Store:
                     by_key[key] = json.loads(text)
         return by_key
 
-    def maps(self, keys: Iterable[str]) -> dict[str, DecisionMap]:
+    def maps(self, keys: Iterable[str]) -> PackedMaps:
         """Return the maps of the keys that have one and ended well; a store may be older than maps are."""
-        return self._drawn("maps", "map", unpacked, keys, always=self._checked)
+        return PackedMaps(self._drawn("maps", "map", intact, keys, always=self._checked))
 
     def snapshots(self, keys: Iterable[str]) -> dict[str, Snapshot]:
         """Return the snapshots of the keys that have one and ended well; a store may be older than these."""

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from anncore.contract.engine_version import numeric_environment
-from anncore.contract.errors import StoreError
+from anncore.contract.errors import AnnxError, StoreError
 from anncore.contract.events import (
     Distrusted,
     Event,
@@ -110,6 +110,7 @@ def sweep(
     shard = Shard.read(shard) if isinstance(shard, str) else shard
     options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large, shard)
     until_decided = until_decided or experiment.in_rounds is not None
+    work = _begun(experiment, executor, folder, options)
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     if shard is not None:
         shard.refuse_unfit(plan)
@@ -122,7 +123,7 @@ def sweep(
     tell = Audience(experiment.registry, on_event)
     heard = type(chosen).__module__  # an executor says whom it lost
     with folder.store() as store, folder.logging(heard), interruptible(stopper, tell):
-        run = _Sweep(plan, folder, store, chosen, options, stopper, tell)
+        run = _Sweep(plan, folder, store, Crew(chosen, work, options.jobs), options, stopper, tell)
         run.begin(unchecked, command)
         with run.progress.shown():
             if run.everything(until_decided):
@@ -158,6 +159,19 @@ def _first_plan(
     looks = () if options.fresh else folder.looks(experiment)
     begun = rounds.begin(experiment, plan, most=max_seeds, looks=looks, allow_large=options.allow_large)
     return make_plan(begun, allow_large=options.allow_large, shapes=plan.shapes)
+
+
+def _begun(
+    experiment: Experiment, executor: str | Executor | None, folder: RunFolder, options: Options
+) -> Work:
+    """Return what workers do; where trials are sure to follow, workers start beside the planning."""
+    registry = experiment.registry
+    work = Work(registry.files, registry, log=str((folder.path / "annx.log").absolute()))
+    if options.fresh or not folder.begun:
+        with contextlib.suppress(AnnxError):  # whoever needs the executor says what is wrong with it
+            chosen = find_executor(executor, registry, experiment.chosen.get("executor"))
+            chosen.start(work, jobs=options.jobs)
+    return work
 
 
 def _names(components: Sequence[Registered]) -> list[str]:
@@ -196,21 +210,21 @@ class _Sweep:
         plan: Plan,
         folder: RunFolder,
         store: Store,
-        executor: Executor,
+        crew: Crew,
         options: Options,
         stopper: Stopper,
         tell: Callable[[Event], None],
     ) -> None:
         self.plan, self.folder, self.store = plan, folder, store
         self.options, self.stopper, self.tell = options, stopper, tell
-        self.registry = plan.experiment.registry
-        work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
+        self.registry, work = plan.experiment.registry, crew.work
         self.progress = progress = Progress(folder.path, self.registry, tell)
         # Neither of these holds the sweep: a circle would keep the work's workers alive.
         work.on_progress = lambda task, done: progress.heard(task.trials, done)
         work.on_workers = progress.staffed
+        work.on_compiled = progress.compiled
         stop = partial(_stop, progress, stopper)
-        self.crew = Crew(executor, work, options.jobs, stop, stopper.deadline)
+        self.crew = dataclasses.replace(crew, stop=stop, deadline=stopper.deadline)
         self.unchecked: tuple[str, ...] = ()
         self.selected: dict[tuple[str, str], str] | None = None
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range

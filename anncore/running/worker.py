@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import time
 import traceback
 import warnings
@@ -20,6 +21,7 @@ from anncore.contract.loading import load_registry
 from anncore.contract.registry import Registry
 from anncore.contract.standard_output import divert, kept_for_results
 from anncore.contract.trial import Part, Trial, TrialResult
+from anncore.engine.lanes.clock import Compiled, taken
 from anncore.engine.training import Beat, rehearse, train_stack
 from anncore.running.carried import Carried
 
@@ -76,7 +78,8 @@ class Work:
     in the process that made it, the one given is used. train: what trains a stack. log: what plugins write to
     file descriptor 1 goes to the end of this file. on_progress: called in the process that made it with a
     task and how many of its trials are done, parts of trials included. on_workers: called there with how many
-    workers there are now and how many were lost.
+    workers there are now and how many were lost. on_compiled: called there with the seconds that a worker has
+    spent on making kernels.
     """
 
     def __init__(
@@ -94,7 +97,9 @@ class Work:
         self.log = log
         self.on_progress: Callable[[Task, float], None] | None = None
         self.on_workers: Callable[[int, int], None] | None = None
-        self._tell: Callable[[float], None] | None = None
+        self.on_compiled: Callable[[float], None] | None = None
+        self._tell: Callable[[float | Compiled], None] | None = None
+        self._diverted = True
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
         self._warm: Task | None = None
@@ -114,18 +119,34 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         if self._packed is None:  # once for all workers
             self._packed = packed(self._given) if self._given else b""
-        own: dict[str, Any] = dict.fromkeys(("_registry", "_warm", "on_progress", "on_workers", "_tell"))
+        own: dict[str, Any] = dict.fromkeys(
+            ("_registry", "_warm", "on_progress", "on_workers", "on_compiled", "_tell")
+        )
         return {**self.__dict__, **own, "_given": (), "_rehearsed": set()}
 
-    def listen(self, tell: Callable[[float], None]) -> None:
+    def listen(self, tell: Callable[[float | Compiled], None]) -> None:
         """In a worker process: hand to `tell` how far a task is, and keep file descriptor 1 to the log."""
         self._tell = tell
-        divert(self.log)
+        self._divert()
 
-    def hear(self, task: Task, done: float) -> None:
-        """In the driver: take what a worker told during a task."""
-        if self.on_progress is not None:
-            self.on_progress(task, done)
+    def _divert(self) -> None:
+        """Send file descriptor 1 to the log; nowhere as long as the run folder is not there."""
+        self._diverted = self.log is None or os.path.isdir(os.path.dirname(self.log))
+        divert(self.log if self._diverted else os.devnull)
+
+    def hear(self, task: Task, told: float | Compiled) -> None:
+        """In the driver: take what a worker told during a task: how far it is, or what kernels took."""
+        if isinstance(told, Compiled):
+            if self.on_compiled is not None:
+                self.on_compiled(told.seconds)
+        elif self.on_progress is not None:
+            self.on_progress(task, told)
+
+    def _tell_of_kernels(self, task: Task) -> None:
+        """Tell how long kernels were made for a task, where any were."""
+        compiled = taken()
+        if compiled is not None:
+            (self._tell or partial(self.hear, task))(compiled)
 
     def staffed(self, workers: int, lost: int) -> None:
         """In the driver: take how many workers there are, and how many were lost."""
@@ -145,11 +166,14 @@ class Work:
 
         What a component raises here it raises again in the task, whose result then says it.
         """
+        if not self._diverted:
+            self._divert()
         if self._warm is task or self.train is not train_stack:
             return
         self._warm = task
         with self._quiet(), contextlib.suppress(*RAISED_BY_PLUGINS):
             rehearse(task.trials, self.prepare(), self._rehearsed)
+        self._tell_of_kernels(task)
 
     def __call__(self, task: Task) -> list[TrialResult] | Stale | Lost:
         """Return the results of a stack, in its order; `Lost` where its deadline came first.
@@ -175,6 +199,8 @@ class Work:
                 ]
         except OutOfTime:
             return Lost("stopped", "out of time")
+        finally:
+            self._tell_of_kernels(task)
 
     def _train(self, trials: Sequence[Trial], registry: Registry, beat: Beat) -> list[TrialResult]:
         if self.train is train_stack:

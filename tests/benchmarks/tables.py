@@ -9,6 +9,7 @@ from benchmarks.arena import Time
 from benchmarks.contenders import Annx, Contender, Jax, Lanes, Matmul, Sklearn, Torch
 from benchmarks.networks import Case
 from benchmarks.profile import PHASES
+from benchmarks.reports import ASKED, STAGES
 
 Row = list[str]
 
@@ -24,6 +25,7 @@ class Lines:
         self.groups: list[Row] = []
         self.reports: list[Row] = []
         self.stages: list[Row] = []
+        self.stored: list[Row] = []
         self.skipped: dict[str, str] = {}
 
     def add_network(
@@ -95,13 +97,28 @@ class Lines:
             ]
         )
 
+    def add_stored(self, shape: str, seconds: Mapping[str, float]) -> None:
+        """Add a report of a stored sweep, figures and all."""
+        clock, most = next(asked for count, asked in ASKED.items() if shape.startswith(count))
+        self.stored.append(
+            [
+                shape,
+                f"{seconds['sweep wall']:.1f} ({seconds['sweep cpu']:.1f})",
+                f"{seconds['wall']:.1f} ({seconds['cpu']:.1f}); {clock}",
+                f"{seconds['cpu'] / seconds['sweep cpu']:.2f}",
+                f"{seconds['mb']:.1f}; {most}",
+                f"{seconds['says']:.0f}",
+            ]
+        )
+
     def add_stages(self, seconds: Mapping[str, float]) -> None:
         """Add what README's experiment takes from its file to its answer, stage by stage."""
-        stages = list(dict.fromkeys(name.rpartition(": ")[0] for name in seconds))
-        first = seconds[f"{stages[0]}: cpu"]
-        for stage in stages:
+        first = seconds[f"{next(iter(STAGES))}: cpu"]
+        for stage, target in STAGES.items():
             wall, cpu = seconds[f"{stage}: wall"], seconds[f"{stage}: cpu"]
-            self.stages.append([stage, f"{wall:.1f} ({cpu:.1f})", f"{cpu / first:.2f}"])
+            asked = "" if target is None else f"; {target:g}"
+            self.stages.append([stage, f"{wall:.1f} ({cpu:.1f}){asked}", f"{cpu / first:.2f}"])
+        self.stages.append(["until the sweep's answer stands there", f"{seconds['answer']:.1f}", ""])
 
     def text(self) -> str:
         """Return all tables that have rows."""
@@ -148,8 +165,16 @@ class Lines:
                 self.reports,
             ),
             _table(
+                "`annx report` of a stored sweep of tiny networks (2-16-1), figures and all",
+                [
+                    *("", "the sweep, s by the clock (CPU)", "the report, s by the clock (CPU); target"),
+                    *("relative to the sweep, CPU", "MB of page; target", "sentences on what is left out"),
+                ],
+                self.stored,
+            ),
+            _table(
                 "From file to answer: README's experiment, two processes",
-                ["", "s by the clock (CPU)", "relative to the sweep, CPU"],
+                ["", "s by the clock (CPU); target", "relative to the sweep, CPU"],
                 self.stages,
             ),
             *(f"{name} skipped: {reason}" for name, reason in self.skipped.items()),

@@ -16,7 +16,7 @@ from benchmarks.arena import Team
 from benchmarks.contenders import CONTENDERS
 from benchmarks.networks import CASES, Case
 from benchmarks.profile import own_share, profile
-from benchmarks.reports import SHAPES, from_file_to_answer, made_up, rendered
+from benchmarks.reports import SHAPES, STORED, from_file_to_answer, made_up, rendered, stored
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
 from right_components import FORMULAS, Written
@@ -124,6 +124,14 @@ def test_report_of_ten_thousand_trials(shape: str, benchmark: Any, tmp_path: Pat
     lines.add_report(shape, seconds)
     benchmark.extra_info.update(seconds)
     assert (results.trials["phase"] == "report").sum() == 10_000
+
+
+@pytest.mark.parametrize("shape", STORED)
+def test_report_of_a_stored_sweep(shape: str, benchmark: Any, tmp_path: Path, lines: Lines) -> None:
+    seconds = benchmark.pedantic(lambda: stored(shape, tmp_path), rounds=1)
+    lines.add_stored(shape, seconds)
+    benchmark.extra_info.update(seconds)
+    assert seconds["says"] >= 2
 
 
 def test_from_file_to_answer(benchmark: Any, tmp_path: Path, lines: Lines) -> None:

@@ -375,3 +375,38 @@ def test_the_shells_script_is_there() -> None:
     environ = {**os.environ, "_ANNX_COMPLETE": "zsh_source"}
     done = subprocess.run([str(ANNX)], env=environ, capture_output=True, text=True, check=True, timeout=300)
     assert "_ANNX_COMPLETE=zsh_complete" in done.stdout
+
+
+DEAR = {"scipy.stats", "seaborn", "sklearn"}  # a second each, which few need
+
+
+def test_no_verb_imports_what_it_does_not_need(tmp_path: Path) -> None:
+    """seaborn draws heat maps, scikit-learn has data sets and encodes columns: nobody else waits."""
+    experiment, folder = tmp_path / "e.toml", str(tmp_path / "run")
+    experiment.write_text(
+        'schema = 1\nvary = ["optimizer"]\n[train]\nsteps = 20\n[seeds]\nreport = { start = 0, num = 3 }\n'
+        "[dataset.xor]\n[dataset.two_moons]\n[dataset.sine]\n[dataset.checkerboard]\n"
+        "[network.mlp]\nhidden = [[4]]\n[loss.auto]\n[optimizer.sgd]\n[optimizer.adam]\n",
+        encoding="utf-8",
+    )
+    script = "import sys\nfrom anncore.cli import main\ntry:\n    main()\nfinally:\n    "
+    script += f"print(*sorted({DEAR!r} & sys.modules.keys()), file=sys.stderr)\n"
+    for command in (
+        ("plan", str(experiment)),
+        ("sweep", str(experiment), "--out", folder, "--executor", "serial", "--no-figures"),
+        ("report", folder, "--no-figures"),
+        ("status", folder),
+        ("compare", folder, folder),
+        ("export", folder, "--format", "csv"),
+        ("list",),
+        ("show", "adam"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines()[-1] == "", command

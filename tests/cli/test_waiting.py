@@ -71,6 +71,24 @@ def test_a_bar_of_a_phase_that_is_done_says_nothing() -> None:
 def test_status_says_so_too() -> None:
     line = _running(Progressed("tune", 0.0, 48, 0.0, 4.0, None))
     assert line == "Running: tuning, starting workers, 4 s so far"
+    line = _running(Progressed("tune", 0.0, 48, 0.0, 4.0, None, 1.24))
+    assert line == "Running: tuning, starting workers, 4 s so far, 1.2 s for kernels"
+    line = _running(Progressed("tune", 12.0, 48, 0.25, 40.0, 120.0, 31.0))
+    assert line == (
+        "Running: tuning, 12.0 of 48 trials, 25% of all work, 40 s so far, about 2 min left, 31 s for kernels"
+    )
+
+
+def test_a_bar_says_what_kernels_took() -> None:
+    bar = Bar()
+    show = _Bars(bar, None)
+    show(PhaseStarted("tune", 48, {}))
+    show(Progressed("tune", 0.0, 48, 0.0, 1.0, None, 0.3))
+    assert bar.fields["left"] == "starting workers, 0.3 s for kernels"
+    show(Progressed("tune", 8.5, 48, 0.11, 3.0, None, 0.3))
+    assert bar.fields["left"] == "0.3 s for kernels"
+    show(Progressed("tune", 8.5, 48, 0.11, 3.0, 50.0, 0.01))  # too little to be told
+    assert bar.fields["left"] == "50 s left"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from report_schema import complaints
 from results_factory import asked, make_results
 from scipy import stats as scipy_stats
 
-from anncore import average_run_time, run_time_shares, run_time_targets, run_times
+from anncore import average_run_time, run_time_curves, run_time_shares, run_time_targets, run_times
 from anncore.evidence.mean_difference import mean_difference
 from anncore.evidence.run_time_claims import speed_headline, speeds
 from anncore.evidence.run_times import Ladder, RunTimes, first_meetings, ladder_targets
@@ -372,3 +372,14 @@ def test_the_intervals_of_speed_cover(n: int, repetitions: int) -> None:
     off = 2.5 * math.sqrt(0.93 * 0.07 / repetitions)
     assert np.mean(held["difference"]) >= 0.93 - off
     assert np.mean(held["mean"]) >= 0.90 - off  # Student's, of a skewed cost
+
+
+def test_curves_are_the_shares_of_the_frame_of_run_times() -> None:
+    results = make_results(arms=["a", "b", "c"], problems=["p", "q"], seeds=range(6))
+    frame, curves = run_times(results), run_time_curves(results)
+    assert list(curves) == ["", "p", "q"]
+    for name, own in curves.items():
+        rows = frame if not name else frame[frame["problem"] == name]
+        pd.testing.assert_frame_equal(own.shares, run_time_shares(rows), check_column_type=False)
+        assert own.budget == rows["budget"].max()
+        assert own.evaluations == rows["time"].nunique()

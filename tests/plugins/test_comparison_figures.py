@@ -16,7 +16,7 @@ from lazy_report import LazyReport
 from results_factory import make_results
 from shipped import REGISTRY
 
-from anncore import Drawing
+from anncore import Drawing, RunTimeCurves
 from anncore.evidence.results import Cost
 from anncore.report.theme import Theme
 from anncore.report.write import figures_of
@@ -692,6 +692,6 @@ def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
     ],
 )
 def test_a_curve_of_few_evaluations_is_said_to_have_stairs(evaluations: Sequence[int], words: str) -> None:
-    times = pd.DataFrame({"time": [float(step) for step in evaluations] * 2 + [math.nan]})
+    curves = RunTimeCurves(pd.DataFrame(), 200.0, len(set(evaluations)))
     stairs = inspect.getmodule(REGISTRY.get("figure", "run_times").cls)._stairs  # type: ignore[union-attr]
-    assert stairs(times) == words
+    assert stairs(curves) == words

@@ -315,3 +315,39 @@ def wait_for(look: Any, enough: Any, seconds: float = 120) -> Any:
         assert time.monotonic() < end, seen
         time.sleep(0.02)
     return seen
+
+
+def test_workers_that_were_started_before_get_the_tasks() -> None:
+    work, executor = Work(), REGISTRY.get("executor", "processes").cls()
+    before = workers()
+    executor.start(work, jobs=2)
+    early = workers() - before
+    assert len(early) == 2
+    done = executor.run(work, [Task("pid", n) for n in range(8)], jobs=2, stop=bool)
+    assert {pid for _, (pid, _) in done} <= early
+    assert workers() - before == early  # they wait for the next run of this work
+
+
+def test_of_many_workers_a_few_are_started_before_there_are_tasks() -> None:
+    work, executor = Work(), REGISTRY.get("executor", "processes").cls()
+    before = workers()
+    executor.start(work, jobs=64)
+    assert len(workers() - before) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_work_that_gets_no_task_ends_its_workers_at_once(name: str) -> None:
+    work, executor = Work(), REGISTRY.get("executor", name).cls()
+    before = workers()
+    executor.start(work, jobs=2)
+    began = time.monotonic()
+    del work
+    assert workers() <= before
+    assert time.monotonic() - began < 2  # a worker that still imports is not waited for
+
+
+def test_an_executor_may_have_nothing_to_start() -> None:
+    work = Work()
+    before = workers()
+    REGISTRY.get("executor", "serial").cls().start(work, jobs=2)
+    assert workers() == before

@@ -155,7 +155,11 @@ def test_a_folder_through_all_its_states(tmp_path: Path) -> None:
     content = {"pid": os.getpid(), "time": time.time(), **progress}
     (folder / "running.json").write_text(json.dumps(content))
     assert state() == "running"
-    assert run.parts["head"]["running"] == progress
+    assert run.parts["head"]["running"] == progress | {"compiled": 0.0}  # an older annx writes none
+    assert run.parts["head"]["staff"] == ""
+    (folder / "running.json").write_text(json.dumps(content | {"compiled": 1.3}))
+    assert state() == "running"
+    assert run.parts["head"]["staff"] == "Workers took 1.3 s for kernels."
     (folder / "running.json").unlink()
     with Store(folder / "trials.sqlite") as store:
         store.add(map(ended, trials))

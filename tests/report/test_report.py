@@ -330,9 +330,9 @@ def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_p
     from PIL import Image
 
     with drawing_style():
-        sheet = new_sheet(NARROW, 3, "Ten thousand points", "", Theme())
+        sheet = new_sheet(NARROW, 3, "Thirty thousand points", "", Theme())
         ax = place(sheet, 0.5, 0.5, 6, 2.4)
-        x = np.linspace(0, 1, 10_000)
+        x = np.linspace(0, 1, 30_000)
         ax.plot(x, np.sin(1e5 * x), ".", color=Theme.of(["a"])["a"].color)
         svg, png = to_svg(sheet), to_png(sheet)
     assert len(embedded(svg)) > MOST_SVG

@@ -734,6 +734,32 @@ def test_a_refused_plan_leaves_no_folder_behind(tmp_path: Path) -> None:
     assert len(results.trials) == 16
 
 
+def test_workers_start_while_the_first_plan_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import multiprocessing
+
+    from anncore.running import sweep as module
+
+    seen: list[int] = []
+
+    def planning(*arguments: Any, **options: Any) -> Any:
+        seen.append(len(multiprocessing.active_children()))
+        return make_plan(*arguments, **options)
+
+    make_plan = module.make_plan
+    monkeypatch.setattr(module, "make_plan", planning)
+    experiment = load(tmp_path, TUNED)
+    sweep(experiment, out=tmp_path / "run", executor="processes", jobs=2)
+    assert seen[0] == 2
+    seen.clear()
+    sweep(experiment, out=tmp_path / "run", executor="processes", jobs=2)
+    assert seen[0] == 0  # what is done may be all of it: a finished sweep answers at once
+    refused = load(tmp_path, TUNED + "limits.max_trials = 3\n")
+    with pytest.raises(ExperimentError, match="16 trials"):
+        sweep(refused, out=tmp_path / "other", executor="processes", jobs=2)
+    assert not (tmp_path / "other").exists()
+    assert not multiprocessing.active_children()
+
+
 def test_an_unknown_executor_leaves_no_folder_behind(tmp_path: Path) -> None:
     from anncore import ComponentError
 

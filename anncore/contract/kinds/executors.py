@@ -40,6 +40,13 @@ class Executor(Component):
         """
         return ()
 
+    def start(self, work: Callable[[Any], Any], *, jobs: int) -> None:
+        """Start what the next `run` of this very work needs, where that takes time, and return at once.
+
+        Called while the plan is made. Tasks may never come: the work then ends without any. By default
+        nothing is started before there are tasks.
+        """
+
     @abstractmethod
     def run(
         self,

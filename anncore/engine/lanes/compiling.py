@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
+from anncore.engine.lanes.clock import counted
 from anncore.engine.lanes.kept import keep_code, kept_code, named
 
 Argument = Array | int
@@ -40,7 +41,7 @@ def table_of(arguments: Sequence[Argument]) -> Array:
 @cache
 def address(text: str, processor: str = "", features: str = "") -> int:
     """Return the address of the function of a text, compiled for a processor, by default for this one."""
-    with _LOCK:
+    with _LOCK, counted():
         return _address(text, processor, features)
 
 

@@ -13,6 +13,7 @@ from anncore.contract.derivatives.symbols import Node, noting_reads
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Part
 from anncore.engine.lanes import written
+from anncore.engine.lanes.clock import counted
 from anncore.engine.lanes.facts import facts_of
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.places import Lanes
@@ -115,7 +116,7 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
         for entry in entries:
             if sources.values(entry.reads) == entry.values:
                 return entry.made
-        with noting_reads() as read:
+        with counted(), noting_reads() as read:
             program, nodes, rates = make()
         reads = tuple(sorted({sources.of(array) for array in read}))
         result = Made(program, tuple(sources.of(node.value) for node in nodes), rates, bool(reads))

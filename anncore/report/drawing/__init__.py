@@ -9,7 +9,8 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     text     text_width, shorten, two_lines, name_lines, end_labels, corner_texts, spread; side_strip
     failures begun_problems, half_lost, lost_words, lost_mark, row_mark, mark_words, lost_count,
              lost_counts, nothing_ran, so_far, left_out_levels
-    many     shown_problems, GreyRows: where there are more panels or arms than can be read; factors_together
+    many     shown_problems, GreyRows: where there are more panels or arms than can be read;
+             in_bands, seed_row, draw_seeds, seeds_said: where there are more seeds; factors_together
     planes   draw_plane, draw_classes, class_marks: a classifier over two features
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
     standing standings, change, change_interval: how each arm stands to the report's reference
@@ -50,7 +51,15 @@ from anncore.report.drawing.layers import (
     weightiest,
 )
 from anncore.report.drawing.legend import Legend
-from anncore.report.drawing.many import GreyRows, factors_together, shown_problems
+from anncore.report.drawing.many import (
+    GreyRows,
+    draw_seeds,
+    factors_together,
+    in_bands,
+    seed_row,
+    seeds_said,
+    shown_problems,
+)
 from anncore.report.drawing.planes import class_marks, draw_classes, draw_plane
 from anncore.report.drawing.saving import to_png, to_svg
 from anncore.report.drawing.sheet import (
@@ -90,6 +99,7 @@ __all__ = [
     "corner_texts",
     "draw_classes",
     "draw_plane",
+    "draw_seeds",
     "drawing_style",
     "edge_values",
     "end_labels",
@@ -97,6 +107,7 @@ __all__ = [
     "far_off",
     "fit_columns",
     "half_lost",
+    "in_bands",
     "layer_sheet",
     "layer_words",
     "left_out_levels",
@@ -117,6 +128,8 @@ __all__ = [
     "ramp_key",
     "robust_range",
     "row_mark",
+    "seed_row",
+    "seeds_said",
     "shorten",
     "shown_problems",
     "side_strip",

@@ -65,9 +65,13 @@ def _pixels(mean: Array, disputed: Array | None, theme: Theme) -> Array:
 def _finer(values: Array) -> Array:
     """Return (K, S, S) interpolated linearly to FINER pixels along a cell's side."""
     side = values.shape[1]
-    at = (np.arange(side * FINER) + 0.5) / FINER - 0.5
-    weights = np.stack([np.interp(at, np.arange(side), unit) for unit in np.eye(side)], axis=1)
-    return weights @ values @ weights.T
+    at = np.clip((np.arange(side * FINER) + 0.5) / FINER - 0.5, 0, side - 1)
+    before = np.minimum(at.astype(int), side - 2) if side > 1 else np.zeros(len(at), int)
+    after, share = np.minimum(before + 1, side - 1), at - before
+    # Two neighbours decide a pixel: a product of matrices would add up a row and a column of zeros for each.
+    rows = values[:, before] * (1 - share)[:, None] + values[:, after] * share[:, None]
+    finer: Array = rows[:, :, before] * (1 - share) + rows[:, :, after] * share
+    return finer
 
 
 def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], theme: Theme) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 from collections.abc import Iterator
@@ -10,9 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from anncore.report.drawing.our_matplotlib import our_matplotlib
 from anncore.report.drawing.sheet import DPI
 
 EXACT = 96  # colours of a PNG's palette that are taken as they are
+
+
+def prepare_to_draw() -> None:
+    """Import what every figure is drawn with."""
+    our_matplotlib()
+    importlib.import_module("anncore.report.drawing.lean_axes")
+    importlib.import_module("anncore.report.drawing.renderers")
 
 
 def to_both(figure: Any) -> tuple[str, bytes]:

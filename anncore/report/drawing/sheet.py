@@ -117,11 +117,40 @@ def _style() -> dict[str, Any]:
 def drawing_style() -> Iterator[None]:
     """Draw and save in the report's style, whatever the host's settings are."""
     matplotlib = our_matplotlib()
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings(), _fonts_known():
         dict.update(matplotlib.rcParams, _style())  # as rc_context does itself: these values are validated
         # A user's label may be in a script that the font lacks; the tables carry it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
+
+
+_FONTS: dict[int, Any] = {}
+"""The fonts' files by the hash of what was asked for, in the report's style."""
+
+
+@contextmanager
+def _fonts_known() -> Iterator[None]:
+    """Look for a font once: matplotlib reads a dozen settings for each of thousands of texts."""
+    from matplotlib.font_manager import fontManager
+
+    manager: Any = fontManager
+    find = type(manager)._find_fonts_by_props
+    before = vars(manager).get("_find_fonts_by_props")
+
+    def known(prop: Any) -> Any:
+        files = _FONTS.get(hash(prop))
+        if files is None:
+            files = _FONTS[hash(prop)] = find(manager, prop)
+        return files
+
+    manager._find_fonts_by_props = known
+    try:
+        yield
+    finally:
+        if before is None:
+            del manager._find_fonts_by_props
+        else:
+            manager._find_fonts_by_props = before
 
 
 _HEADED: ContextVar[bool] = ContextVar("headed", default=True)

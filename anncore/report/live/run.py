@@ -29,7 +29,7 @@ from anncore.report.live.tally import Tally, short
 from anncore.report.printable import printable
 from anncore.running.following import NOTHING, PHASES, Follower, stated
 from anncore.running.progress import Running, driver, running_there
-from anncore.running.progress_line import staff
+from anncore.running.progress_line import compiled, staff
 from anncore.running.stored_plan import read_plan
 
 JUST_NOW = 10.0  # seconds: a sweep tells of itself only from its first trial to its last
@@ -210,8 +210,10 @@ class LiveRun:
 
 
 def _staff(there: Running) -> str:
-    """Say which other machine runs a sweep, and how many workers of a cluster; "" where there are none."""
+    """Say who runs a sweep elsewhere, how many workers of a cluster, and what kernels took; "" for none."""
     words = [f"The sweep runs on {short(there.elsewhere)}, another machine."] if there.elsewhere else []
     if there.workers or there.lost:
         words.append(f"Workers of the cluster: {staff(there.workers, there.lost, there.rate)}.")
+    if kernels := compiled(there.event.compiled):
+        words.append(f"Workers took {kernels.removeprefix(', ')}.")
     return " ".join(words)

@@ -11,7 +11,7 @@ import time
 import traceback
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import active_children, connection, get_context, parent_process
@@ -39,6 +39,7 @@ from anncore import (
 
 NO_TASK = object()
 WARM_UP = 10.0  # seconds more for what comes before a task's own time
+EARLY = 4  # workers that are started before anybody knows how many tasks there are, at most
 FALSE_STARTS = 3  # so many in a row are no accident
 PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 NAME = "annx worker"
@@ -70,6 +71,10 @@ class Processes(Executor):
     memory: float = hyper(
         0.0, "[0, inf)", help="GiB that a worker may take; 0 for four fifths of the machine's"
     )
+
+    def start(self, work: Callable[[Any], Any], *, jobs: int) -> None:
+        _ends_all()
+        _rest(work, [_Worker(work, self.most_memory) for _ in range(min(jobs, EARLY))])
 
     def run(
         self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
@@ -328,15 +333,7 @@ class _Pool:
 
     def rest(self) -> None:
         """Keep the idle workers for the next run of the same work; they end with it."""
-        key = id(self.work)
-        if key not in _RESTING:
-            try:
-                weakref.finalize(self.work, _dismiss, key)
-            except TypeError:  # nothing would tell when such work is gone
-                self.kill()
-                return
-            _RESTING[key] = []
-        _RESTING[key].extend(self.workers)
+        _rest(self.work, self.workers)
         self.workers.clear()
 
 
@@ -344,12 +341,29 @@ _RESTING: dict[int, list[_Worker]] = {}
 """Idle workers by the id of their work, which is removed before another object can have it."""
 
 
+def _rest(work: Any, workers: Sequence[_Worker]) -> None:
+    """Keep workers for the next run of a work; where nothing would tell when it is gone, end them."""
+    key = id(work)
+    if key not in _RESTING:
+        try:
+            weakref.finalize(work, _dismiss, key)
+        except TypeError:
+            for worker in workers:
+                worker.kill()
+            return
+        _RESTING[key] = []
+    _RESTING[key].extend(workers)
+
+
 def _dismiss(key: int) -> None:
     workers = _RESTING.pop(key, [])
     for worker in workers:
         worker.pipe.close()  # all at once, so that they end side by side
     for worker in workers:
-        worker.dismiss()
+        if worker.ready:
+            worker.dismiss()
+        else:  # no task came, and it may still import
+            worker.kill()
 
 
 @contextlib.contextmanager

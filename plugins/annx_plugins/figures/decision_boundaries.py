@@ -52,7 +52,9 @@ class DecisionBoundaries(Figure):
         arms = _arms(data.report)
         report = data.trials[(data.trials["phase"] == "report") & data.trials["label"].isin(arms)]
         mapped = (
-            report[report["key"].isin(list(data.maps))].drop_duplicates("problem").set_index("problem")["key"]
+            report[np.array([key in data.maps for key in report["key"]], bool)]
+            .drop_duplicates("problem")
+            .set_index("problem")["key"]
         )
         examples = {p: data.maps[mapped[p]] for p in data.report["problems"] if p in mapped.index}
         if not examples:

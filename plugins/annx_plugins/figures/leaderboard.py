@@ -48,9 +48,10 @@ class Leaderboard(Figure):
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
         title = report["tiers"]["sentence"] or report["answer"]["headline"].rstrip(".")
         n = len(report["seeds"]["report"])
-        of = f"one of {n} fresh seeds" if n != 1 else "the one fresh seed"
+        banded = drawing.in_bands(len(problems) * len(arms), n)
         subtitle = (
-            f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Arms "
+            f"{drawing.seeds_said('Small dot', n, 'fresh', banded)}. Large mark and bar: mean and 95 % "
+            "t-interval of the seeds that finished. Arms "
             f"in the order of the tiers{'; axes differ by panel' if len(begun) > 1 else ''}."
         )
         boards = [report["leaderboard"]["problems"][problem] for problem in begun]
@@ -80,7 +81,7 @@ class Leaderboard(Figure):
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, problem, arms, data, values)
+            self._panel(ax, problem, arms, data, values, banded)
             if i % columns == 0:
                 ax.set_yticks(range(len(arms)), [drawing.shorten(arm, names, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
@@ -88,13 +89,19 @@ class Leaderboard(Figure):
         return Drawing(sheet, self.name, title, self._words(report), subtitle)
 
     def _panel(
-        self, ax: Any, problem: str, arms: list[str], data: FigureInput, values: Mapping[Any, Any]
+        self,
+        ax: Any,
+        problem: str,
+        arms: list[str],
+        data: FigureInput,
+        values: Mapping[Any, Any],
+        banded: bool,
     ) -> None:
         report, theme = data.report, data.theme
         measure = report["measures"][problem]
         factor = 100 if measure["scale"] == "unit" else 1
         board = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
-        rows = _Rows(ax, theme, factor, drawing.GreyRows(theme))
+        rows = _Rows(ax, theme, factor, drawing.GreyRows(theme), banded)
         seeds = [factor * values.get((problem, arm), np.array([])) for arm in arms]
         ends: list[float] = []
         for y, (arm, own) in enumerate(zip(arms, seeds, strict=True)):
@@ -142,15 +149,15 @@ class _Rows:
     theme: Any
     factor: int
     grey: drawing.GreyRows
+    banded: bool
 
     def dots(self, y: int, style: Any, values: Any) -> None:
         """Draw an arm's seeds."""
-        # Seeds are spread by their place, not at random: the same data give the same picture.
-        apart = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
+        seeds = drawing.seed_row(values, y, self.banded)
         if style.highlighted:
-            self.ax.scatter(values, y + apart, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
+            drawing.draw_seeds(self.ax, seeds, y, style.color, 0.45)
         else:
-            self.grey.dots(values, y + apart)
+            self.grey.seeds(seeds, y)
 
     def mark(self, y: int, style: Any, row: Mapping[str, Any]) -> list[float]:
         """Draw an arm's mean or median with its interval; return what must fit on the axis."""

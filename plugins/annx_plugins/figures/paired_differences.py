@@ -56,12 +56,17 @@ class PairedDifferences(Figure):
         problems, left_out = drawing.shown_problems(report, begun, data.width)
         title = drawing.so_far(report, self._title(report, reference, arms))
         n = len(report["seeds"]["report"])
-        of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
+        banded = drawing.in_bands(len(problems) * len(arms), n)
         labels = dict.fromkeys(report["measures"][problem]["label"] for problem in report["problems"])
         centre = "mean" if report["rounds"] is None else "typical"
+        better = (
+            f"; to the right {reference} is better"
+            if banded
+            else f", to the right where {reference} is better"
+        )
         subtitle = (
-            f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
-            f"difference in {joined(list(labels), 5)}. "
+            f"{drawing.seeds_said('Dot', n, 'paired', banded)}{better}. "
+            f"Bar: 95 % interval of the {centre} difference in {joined(list(labels), 5)}. "
             "Filled mark: told apart after adjustment; hollow: not. "
         )
         boards, costs = report["leaderboard"]["problems"], _costs(data)
@@ -88,7 +93,7 @@ class PairedDifferences(Figure):
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, problem, reference, arms, data, costs[problem])
+            self._panel(ax, problem, reference, arms, data, costs[problem], banded)
             if i % columns == 0:
                 ax.set_yticks(range(len(arms)), [drawing.shorten(arm, names, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
@@ -96,7 +101,14 @@ class PairedDifferences(Figure):
         return Drawing(sheet, self.name, title, self._words(title, report, reference), subtitle)
 
     def _panel(
-        self, ax: Any, problem: str, reference: str, arms: list[str], data: FigureInput, costs: Costs
+        self,
+        ax: Any,
+        problem: str,
+        reference: str,
+        arms: list[str],
+        data: FigureInput,
+        costs: Costs,
+        banded: bool,
     ) -> None:
         report, theme = data.report, data.theme
         measure = report["measures"][problem]
@@ -107,6 +119,7 @@ class PairedDifferences(Figure):
             drawing.GreyRows(theme),
             measure["scale"] == "log",
             100 if measure["scale"] == "unit" else 1,
+            banded,
         )
         ends: list[float] = []
         gaps = [_gaps(costs, reference, arm) for arm in arms]
@@ -219,15 +232,15 @@ class _Rows:
     grey: drawing.GreyRows
     log: bool
     factor: int
+    banded: bool
 
     def dots(self, y: int, style: Any, gaps: Any) -> None:
         """Draw an arm's pairs."""
-        apart = np.linspace(-0.22, 0.22, len(gaps)) if len(gaps) > 1 else np.zeros(len(gaps))
-        values = _back(gaps, self.log)
+        pairs = drawing.seed_row(_back(gaps, self.log), y, self.banded)
         if style.highlighted:
-            self.ax.scatter(values, y + apart, s=5, color=style.color, alpha=0.5, linewidths=0, zorder=2)
+            drawing.draw_seeds(self.ax, pairs, y, style.color, 0.5)
         else:
-            self.grey.dots(values, y + apart)
+            self.grey.seeds(pairs, y)
 
     def mark(self, y: int, style: Any, pair: Any, sign: int) -> list[float]:
         """Draw the effect and its interval; return what must fit on the axis."""

@@ -11,12 +11,12 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    RunTimeCurves,
     drawing,
     hookimpl,
     metric_words,
     percent,
-    run_time_shares,
-    run_times,
+    run_time_curves,
     singular,
 )
 
@@ -51,14 +51,14 @@ class RunTimes(Figure):
         speed = report["run_times"]
         if drawing.nothing_ran(report) or speed is None:
             return "No report trial that has a learning curve has run."
-        times = run_times(data)
-        if not len(times) or not times["time"].notna().any():
+        curves = run_time_curves(data)
+        if not curves:
             return "No data set has a target: on none does an arm get better than it starts."
-        problems = list(dict.fromkeys(times["problem"]))
+        problems = [problem for problem in curves if problem]
         whole = "" if len(problems) > 1 else problems[0]
         scores = {row["arm"]: row for row in speed["arms"] if row["problem"] == whole}
         title = drawing.so_far(report, _title(speed, scores))
-        subtitle = _subtitle(report, speed, len(problems)) + _stairs(times)
+        subtitle = _subtitle(report, speed, len(problems)) + _stairs(curves[""])
         small = problems if 1 < len(problems) <= FEW else []
         labels = _labels(scores, theme, data.width)
         room = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0.0)
@@ -67,14 +67,14 @@ class RunTimes(Figure):
         below = rows * SMALL + (rows - 1) * BETWEEN + 0.9 if small else 0.0
         sheet = drawing.new_sheet(data.width, HEIGHT + below + LOW + 0.3, title, subtitle, theme)
         ax = drawing.place(sheet, LEFT, below + LOW, data.width - LEFT - room - 0.1, HEIGHT)
-        _panel(ax, times, theme, labels, room)
+        _panel(ax, curves[""], theme, labels, room)
         ax.set_title(_all_words(report, problems), size=8.5, weight="bold", loc="left", y=1.0)
         if small:
             axes = drawing.panels(
                 sheet, len(small), columns, (width, SMALL), left=LEFT, bottom=LOW, gaps=(GAP, BETWEEN)
             )
             for place, (panel, problem) in enumerate(zip(axes, small, strict=True)):
-                _panel(panel, times[times["problem"] == problem], theme, {}, 0.0)
+                _panel(panel, curves[problem], theme, {}, 0.0)
                 drawing.panel_title(panel, problem)
                 if place % columns:
                     panel.set_yticklabels([])
@@ -82,10 +82,10 @@ class RunTimes(Figure):
         return Drawing(sheet, self.name, title, _words(title, scores), subtitle)
 
 
-def _panel(ax: Any, times: Any, theme: Any, labels: Mapping[str, str], room: float) -> None:
+def _panel(ax: Any, known: RunTimeCurves, theme: Any, labels: Mapping[str, str], room: float) -> None:
     """Draw one curve per arm, the faster ones on top, and their names at the right ends."""
-    curves = run_time_shares(times)
-    end = 1.08 * max(float(times["budget"].max()), 2.0)  # so that the last targets can be seen
+    curves = known.shares
+    end = 1.08 * max(known.budget, 2.0)  # so that the last targets can be seen
     # Before the first evaluation nothing can be met: a quarter of the first step says that as well as all.
     later = curves.index[curves.index > 1]
     start = max(1.0, float(later.min()) / 4) if len(later) else 1.0
@@ -167,9 +167,9 @@ def _subtitle(report: Any, speed: Any, problems: int) -> str:
     return said
 
 
-def _stairs(times: Any) -> str:
+def _stairs(known: RunTimeCurves) -> str:
     """Say where a step of a curve is one of the few evaluations, and no speed; "" where there are many."""
-    evaluations = times["time"].dropna().nunique()
+    evaluations = known.evaluations
     if evaluations >= FEW_EVALUATIONS:
         return ""
     stairs = "1 evaluation only" if evaluations == 1 else f"{evaluations} evaluations only"
