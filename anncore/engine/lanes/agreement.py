@@ -9,6 +9,7 @@ import numpy as np
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
 from anncore.engine.evaluation import Evaluator
+from anncore.engine.lanes.arithmetic import refuse_other_arithmetic
 from anncore.engine.network_stack import Stack
 
 CLOSE = {"float32": 1e-3, "float64": 1e-8}
@@ -23,6 +24,7 @@ def refuse_disagreement(stack: Any) -> None:
     stack: a `LaneStack`. Its first trial makes a step on both engines, from the same weights with the same
     examples; gradients, new weights, predictions and losses are compared.
     """
+    refuse_other_arithmetic()
     trial, data = stack.trials[0], stack.data[0]
     one: Any = type(stack)([trial], stack.registry, [data], agreed=True)
     other = Stack([trial], stack.registry, [data])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
+from anncore.engine.lanes.code import ALIGN
 from anncore.engine.lanes.kept import keep_code, kept_code, named
 
 Argument = Array | int
@@ -19,6 +21,15 @@ Kernel = Callable[[Sequence[Argument]], None]
 
 _LOCK = threading.Lock()
 _ENGINES: list[Any] = []  # code lives as long as its engine
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an empty array that begins where a vector may be loaded."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(count + ALIGN, np.uint8)
+    start = -raw.ctypes.data % ALIGN
+    array: Array = raw[start : start + count].view(dtype).reshape(shape)
+    return array
 
 
 @cache
@@ -46,6 +57,7 @@ def _address(text: str, processor: str, features: str) -> int:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    _name_stack_probe(llvm)
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
@@ -64,3 +76,13 @@ def _address(text: str, processor: str, features: str) -> int:
     _ENGINES.append(engine)
     place: int = engine.get_function_address("f")
     return place
+
+
+def _name_stack_probe(llvm: Any) -> None:
+    """Tell LLVM where `__chkstk` is on Windows: all that a kernel asks of a system, and it touches no number.
+
+    Functions with more than a page of local variables call it there, to take the stack page by page.
+    """
+    if sys.platform == "win32":
+        probe = ctypes.cast(ctypes.WinDLL("ntdll")["__chkstk"], ctypes.c_void_p)
+        llvm.add_symbol("__chkstk", probe.value)

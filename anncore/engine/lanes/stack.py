@@ -17,8 +17,8 @@ from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
-from anncore.engine.lanes.code import ALIGN, KINDS
-from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
+from anncore.engine.lanes.code import KINDS
+from anncore.engine.lanes.compiling import Argument, Kernel, address, aligned, kernel
 from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import (
     forward_pass,
@@ -50,15 +50,6 @@ from anncore.engine.output_and_loss import output_structure, outputs_per_target
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 32  # examples of a forward pass outside training
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an empty array that begins where a vector may be loaded."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(count + ALIGN, np.uint8)
-    start = -raw.ctypes.data % ALIGN
-    array: Array = raw[start : start + count].view(dtype).reshape(shape)
-    return array
 
 
 class Lanes:
@@ -528,4 +519,5 @@ class LaneEvaluator(Evaluator):
         function([values[name] for name in LOSS])
         result = np.empty((lanes.trials, 1), lanes.dtype)
         lanes.take(out, result)
+        result[np.isnan(result)] = np.nan  # its sign, which is stored with it, is the processor's choice
         return result[:, 0]
