@@ -12,7 +12,8 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.engine.lanes.code import Code
-from anncore.engine.lanes.compiling import aligned, kernel
+from anncore.engine.lanes.compiling import kernel
+from anncore.engine.lanes.places import aligned
 
 Case = tuple[float, float, float, float]
 """Two factors, what is added to their product, and the result."""

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.engine.lanes.code import ALIGN
 from anncore.engine.lanes.kept import keep_code, kept_code, named
 
 Argument = Array | int
@@ -23,25 +22,20 @@ _LOCK = threading.Lock()
 _ENGINES: list[Any] = []  # code lives as long as its engine
 
 
-def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an empty array that begins where a vector may be loaded."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(count + ALIGN, np.uint8)
-    start = -raw.ctypes.data % ALIGN
-    array: Array = raw[start : start + count].view(dtype).reshape(shape)
-    return array
-
-
 @cache
 def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     """Return the kernel of a text, compiled for a processor, by default for this one."""
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, processor, features))
 
     def call(arguments: Sequence[Argument]) -> None:
-        table = np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
-        function(table.ctypes.data)
+        function(table_of(arguments).ctypes.data)
 
     return call
+
+
+def table_of(arguments: Sequence[Argument]) -> Array:
+    """Return a kernel's table: arrays by address, which must live on, and lengths."""
+    return np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
 
 
 @cache
@@ -51,23 +45,32 @@ def address(text: str, processor: str = "", features: str = "") -> int:
         return _address(text, processor, features)
 
 
-def _address(text: str, processor: str, features: str) -> int:
+@cache
+def machine() -> str:
+    """Return what names this processor and LLVM."""
     import llvmlite
+    import llvmlite.binding as llvm
+
+    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    features = llvm.get_host_cpu_features().flatten()
+    return f"{versions} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def _address(text: str, processor: str, features: str) -> int:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     _name_stack_probe(llvm)
+    name = named(text, f"{machine()} for {processor} {features}" if processor else machine())
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
-    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
-    name = named(text, f"{versions} {llvm.get_process_triple()} {processor} {features}")
+    built = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
     code = kept_code(name)
     module = llvm.parse_assembly(text if code is None else "")
     module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine)
+    engine = llvm.create_mcjit_compiler(module, built)
     if code is None:
         engine.set_object_cache(lambda _, made: keep_code(name, made), lambda _: None)
     else:

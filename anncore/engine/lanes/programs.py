@@ -17,11 +17,16 @@ from anncore.engine.lanes.lowering import Lowering, Place, Workspace
 from anncore.engine.lanes.nests import size
 
 TRAINING = (
-    *("groups", "steps", "pass", "pass_of_the_rest", "update", "kinds", "numbers", "theta", "grads", "state"),
-    *("hypers", "update_hypers", "rates", "times", "x", "y", "order", "starts", "shared", "work"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),
+    *("x", "y", "order", "starts", "shared", "work"),
+    *("turns", "updates", "tables", "sections"),
 )
-"""The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
-that is smaller, and an update are functions of the table, a group and a step: `numbers` is of weights."""
+"""The table of training. A pass, and the pass of an epoch's last batch where that is smaller, are functions
+of the table, a group and a step. `numbers` is of weights. The updates of group g are those from `turns[g]` to
+`turns[g + 1]`: each a function, a table of its own, and which group of that table g is."""
+UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "owned", "work")
+"""The table of an optimizer's updates; its states follow. Trials in lanes that it does not own stay as they
+are, so that several optimizers can share a group. An update is a function of this, a group and a step."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
@@ -144,18 +149,31 @@ class _Kernel:
 
 
 def driver_program() -> Program:
-    """Return the kernel of training: for each group and step a pass, then an update, both of the table."""
+    """Return the kernel of training: for each group and step a pass, then the updates of the group."""
     kernel = _Kernel("float32", TRAINING)
     code, arguments = kernel.code, kernel.arguments
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        first = code.load_scalar("i64", arguments["turns"], g)
+        last = code.load_scalar("i64", arguments["turns"], code.sum(g, 1))
+        turns = code.add(f"sub i64 {last}, {first}")
+
         def step(s: Index, _: Sequence[str]) -> Sequence[str]:
             kind = code.load_scalar("i64", arguments["kinds"], s)
             whole = code.add(f"icmp eq i64 {kind}, 0")
             one, other = arguments["pass"], arguments["pass_of_the_rest"]
             chosen = code.add(f"select i1 {whole}, ptr {one}, ptr {other}")
-            for function in (chosen, arguments["update"]):
-                code.lines.append(f"call void {function}(ptr %table, i64 {g}, i64 {s})")
+            code.lines.append(f"call void {chosen}(ptr %table, i64 {g}, i64 {s})")
+
+            def turn(number: Index, _: Sequence[str]) -> Sequence[str]:
+                at = code.sum(first, number)
+                function = code.load_scalar("ptr", arguments["updates"], at)
+                table = code.load_scalar("ptr", arguments["tables"], at)
+                section = code.load_scalar("i64", arguments["sections"], at)
+                code.lines.append(f"call void {function}(ptr {table}, i64 {section}, i64 {s})")
+                return []
+
+            code.loop(turns, turn)
             return []
 
         code.loop(arguments["steps"], step)
@@ -171,7 +189,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
     """
     states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*TRAINING, *states), PLACE)
+    kernel = _Kernel(dtype, (*UPDATE, *states), PLACE)
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
@@ -188,8 +206,9 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
         update.t: Place(pointer),
+        update.owned: Place(kernel.group("owned", group, 1)),
         **dict(zip(update.states, held, strict=True)),
-        **kernel.hypers(own, kernel.group("update_hypers", group, len(own))),
+        **kernel.hypers(own, kernel.group("hypers", group, len(own))),
         **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
     }
     work = Workspace(pointer, 1)

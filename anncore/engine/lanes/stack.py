@@ -17,19 +17,12 @@ from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
-from anncore.engine.lanes.code import KINDS
-from anncore.engine.lanes.compiling import Argument, Kernel, address, aligned, kernel
+from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
 from anncore.engine.lanes.facts import facts_of, signature
-from anncore.engine.lanes.graphs import (
-    forward_pass,
-    hyper_inputs,
-    leaves,
-    loss_graph,
-    training_pass,
-    update_graph,
-)
+from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, loss_graph, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes, aligned
 from anncore.engine.lanes.programs import (
     FORWARD,
     LOSS,
@@ -40,55 +33,14 @@ from anncore.engine.lanes.programs import (
     forward_program,
     loss_program,
     pass_program,
-    update_program,
 )
-from anncore.engine.nested import asks, nested, scope_of
+from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
-from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 32  # examples of a forward pass outside training
-
-
-class Lanes:
-    """Which trial lies in which lane: those with the same data side by side; the last lanes repeat a trial.
-
-    group: by trial, which data set is its own.
-    """
-
-    def __init__(self, group: Array, dtype: str) -> None:
-        self.dtype, self.trials, self.lanes = np.dtype(dtype), len(group), KINDS[dtype].lanes
-        self.groups = -(-self.trials // self.lanes)
-        self._order = np.argsort(group, kind="stable")
-        self.rows = self._order[np.minimum(np.arange(self.groups * self.lanes), self.trials - 1)]
-
-    def empty(self, numbers: int) -> Array:
-        """Return room for so many numbers of each trial, (G, n, L)."""
-        return aligned((self.groups, max(numbers, 1), self.lanes), self.dtype)
-
-    def put(self, values: Array, into: Array | None = None) -> Array:
-        """Return numbers of trials, (T, n), in lanes, (G, n, L)."""
-        target = self.empty(values.shape[1]) if into is None else into
-        if values.shape[1]:
-            target[...] = values[self.rows].reshape(self.groups, self.lanes, -1).transpose(0, 2, 1)
-        return target
-
-    def take(self, lanes: Array, into: Array) -> None:
-        """Write numbers that lie in lanes, (G, n, L), for the trials, (T, n)."""
-        whole = lanes.transpose(0, 2, 1).reshape(self.groups * self.lanes, -1)
-        into[self._order] = whole[: self.trials]
-
-    def addresses(self, arrays: Sequence[Array], group: Array) -> Array:
-        """Return for each lane the address of its trial's own array; group: by trial, which one it is."""
-        starts = np.array([array.ctypes.data for array in arrays], np.int64)
-        return starts[group[self.rows]]
-
-    def shared(self, group: Array) -> Array:
-        """Return for each group of lanes whether all its trials have the same array."""
-        own = group[self.rows].reshape(self.groups, self.lanes)
-        return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
 
 
 class LaneStack(Stack):
@@ -111,40 +63,37 @@ class LaneStack(Stack):
         self._refuse()
         self._agreed = agreed  # whether its kernels need no comparison with the formulas
         self._orders = Orders(self.trials, self.data)
-        self.lanes = Lanes(self._orders.group, self.dtype)
+        self.lanes = Lanes(self._lane_order(), self.dtype)
         self.layout = Layout.of(self.specs)
         self.running = Layout.of(self._state.specs)
         self._theta = self.lanes.empty(self.layout.size)
         self._grads = self.lanes.empty(self.layout.size)
         self._running = self.lanes.empty(self.running.size)
-        self._states: list[Array] = []
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
         self._shared = self.lanes.shared(self._orders.group)
         self._loaded = False
-        self._functions: tuple[int, ...] = ()  # passes and update, by address
+        self._functions: tuple[int, ...] = ()  # passes, by address
+
+    def _lane_order(self) -> Array:
+        """Return the trials as they lie in the lanes: by optimizer, and of one those with the same data."""
+        lengths = [run.rows.stop - run.rows.start for run in self.optimizers]
+        runs = np.repeat(np.arange(len(lengths)), lengths)
+        return np.lexsort((self._orders.group, runs))
 
     def _refuse(self) -> None:
-        network, run = self.network, self._only_run
+        network = self.network
         if network.learns or network.adjusts or network.turns or not network.is_followed:
             raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
         if network.draws:
             raise Unlowerable("an activation that draws random numbers")
-        for component in components_of(self)["network"]:
+        for component in components_of(self):
             if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
                 raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
         if self.data[0].w_train is not None:
             raise Unlowerable("weighted examples")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
-        if scope_of(run.optimizer) != "number" or asks(run.optimizer):
-            raise Unlowerable(f"optimizer {run.optimizer.name} is not a formula of each number by itself")
-
-    @property
-    def _only_run(self) -> OptimizerRun:
-        if len(self.optimizers) != 1:
-            raise Unlowerable("several optimizers in one stack")
-        return self.optimizers[0]
 
     @property
     def when(self) -> tuple[bool, bool] | None:
@@ -163,7 +112,7 @@ class LaneStack(Stack):
         parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
-        facts = signature(components_of(self)["network"])
+        facts = signature(components_of(self))
         return (*parts, codes, facts, self.dtype, self._orders.widths, self.network_outputs, self.when)
 
     @cached_property
@@ -190,51 +139,47 @@ class LaneStack(Stack):
         return program, hyper_inputs(pass_.graph), 0
 
     @cached_property
-    def _made_update(self) -> Made:
-        """The kernel of the update, which serves networks of all sizes."""
-        run, part = self._only_run, self.trials[0].parts["optimizer"]
-        own = structure(part, self.registry), codes_of(part)
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in leaves(run.state))
-        facts = signature(components_of(self)["optimizer"])
-        return made(("update", own, facts, run.scheduled, state, self.dtype), self.sources, self._update)
+    def _updates(self) -> list[LaneUpdate]:
+        """The optimizers. Raises Unlowerable, with the reason, for one that lanes cannot compute."""
+        return [
+            LaneUpdate(run, self.trials[run.rows.start], self.registry, self.lanes) for run in self.optimizers
+        ]
 
-    def _update(self) -> tuple[Program, list[Node], int]:
-        run = self._only_run
-        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
-        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
-        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return update_program(self.dtype, update), own, len(update.rates)
-
-    def write(self) -> int:
-        """Write the kernels of steps and passes, and compile nothing; return the length of the longest one.
+    def write_passes(self) -> int:
+        """Write the kernels of passes, and compile nothing; return the length of the longest one.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        self._only_run.initialize()
-        programs = (*self._made_passes, self._made_update, self._made_forward)
-        return max(len(made.program.text) for made in programs)
+        return max(len(made.program.text) for made in (*self._made_passes, self._made_forward))
 
-    @property
-    def looks(self) -> bool:
-        """Whether a formula looks at hyperparameters, so that other values may have another kernel."""
-        return any(made.looks for made in (*self._made_passes, self._made_update, self._made_forward))
+    def write_updates(self) -> tuple[int, bool]:
+        """Write the kernels of updates, and compile nothing; return the length of the longest one.
+
+        The second value tells whether an optimizer looks at hyperparameters, so that other values may have
+        another kernel. Raises ComponentError, with the reason, where lanes cannot do what an optimizer does.
+        """
+        for update in self._updates:
+            update.run.initialize()
+        made = [update.made for update in self._updates]
+        return max(len(one.program.text) for one in made), any(one.looks for one in made)
 
     def prepare(self) -> None:
         """Make the kernels of training; the optimizer must have its first state."""
         if self._functions:
             return
-        programs = [made.program for made in (*self._made_passes, self._made_update)]
-        texts = {program.text for program in programs}
-        if not self._agreed and not texts <= _AGREED:
-            refuse_disagreement(self)
-            _AGREED.update(texts)
-        *passes, update = [address(program.text) for program in programs]
-        self._functions = passes[0], passes[-1], update
+        passes = [made.program for made in self._made_passes]
+        if not self._agreed:
+            for update in self._updates:
+                texts = {program.text for program in (*passes, update.made.program)}
+                if not texts <= _AGREED:
+                    refuse_disagreement(self, update.run.rows.start)
+                    _AGREED.update(texts)
+        functions = [address(program.text) for program in passes]
+        self._functions = functions[0], functions[-1]
         self._driver = kernel(driver_program().text)
-        self._work = aligned((max(program.work for program in programs), self.lanes.lanes), self.dtype)
+        most = max(program.work for program in (*passes, *(update.made.program for update in self._updates)))
+        self._work = aligned((most, self.lanes.lanes), self.dtype)
         self._hypers = self.hypers(self._made_passes[0].hypers)
-        self._update_hypers = self.hypers(self._made_update.hypers)
 
     @property
     def gradients(self) -> Array:
@@ -250,18 +195,12 @@ class LaneStack(Stack):
 
     @cached_property
     def sources(self) -> Sources:
-        """The hyperparameters of its components."""
-        return Sources(self)
+        """The hyperparameters of network and loss."""
+        return Sources(components_of(self), len(self.trials))
 
     def hypers(self, sources: Sequence[Source]) -> Array:
-        """Return hyperparameters in lanes, in this order."""
-        values = []
-        for source in sources:
-            value = self.sources.array(source)
-            if value.dtype != self.lanes.dtype or value.size != len(value):
-                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
-            values.append(np.broadcast_to(value.reshape(-1), len(self.trials)))
-        return self.lanes.put(np.stack(values, axis=1) if values else np.empty((len(self.trials), 0)))
+        """Return hyperparameters of network and loss in lanes, in this order."""
+        return self.sources.laid(sources, self.lanes)
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -271,37 +210,36 @@ class LaneStack(Stack):
         """Make the updates from `first` to `last`."""
         self.prepare()
         self._load()
-        run, count = self._only_run, last - first + 1
+        count = last - first + 1
         order, starts, kinds = self._orders.next(count)
-        rates = self._made_update.rates
-        paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
-        if rates:
-            for at, t in enumerate(range(first, last + 1)):
-                factors = np.concatenate([rate[:, :, 0] for rate in run.paced(t, steps)], axis=1)
-                paced[:, at] = self.lanes.put(factors)
+        shared: dict[str, Argument] = {
+            "numbers": self.layout.size,
+            "theta": self._theta,
+            "grads": self._grads,
+            "work": self._work,
+        }
+        entries = [update.table(first, last, steps, shared) for update in self._updates]
+        turns = Turns.of(self._updates, self.lanes.groups, entries)
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
             "pass": self._functions[0],
             "pass_of_the_rest": self._functions[1],
-            "update": self._functions[2],
             "kinds": kinds,
-            "numbers": self.layout.size,
-            "theta": self._theta,
-            "grads": self._grads,
             "state": self._running,
             "hypers": self._hypers,
-            "update_hypers": self._update_hypers,
-            "rates": paced,
-            "times": np.arange(first, last + 1).astype(self.dtype),
             "x": self._x,
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "shared": self._shared,
-            "work": self._work,
+            **shared,
+            "turns": turns.turns,
+            "updates": turns.updates,
+            "tables": turns.tables,
+            "sections": turns.sections,
         }
-        self._driver([*(values[name] for name in TRAINING), *self._states])
+        self._driver([values[name] for name in TRAINING])
         self._now = (last, steps)
         self._unload()
 
@@ -312,8 +250,8 @@ class LaneStack(Stack):
         self.lanes.put(self.theta, self._theta)
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
-        self._only_run.unshare()
-        self._states = [self.lanes.put(state[:, 0, :]) for state in leaves(self._only_run.state)]
+        for update in self._updates:
+            update.load()
         self._loaded = True
 
     def _unload(self) -> None:
@@ -321,8 +259,8 @@ class LaneStack(Stack):
         self.lanes.take(self._theta, self.theta)
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
-        for state, own in zip(leaves(self._only_run.state), self._states, strict=True):
-            self.lanes.take(own, state[:, 0, :])
+        for update in self._updates:
+            update.unload()
 
     @property
     def batch(self) -> tuple[Array, Array]:
@@ -382,7 +320,7 @@ class LaneStack(Stack):
 
     def _evaluated(self) -> Array:
         """Return the weights to evaluate at, in lanes."""
-        if not self._only_run.elsewhere:
+        if not any(run.elsewhere for run in self.optimizers):
             return self._theta
         theta = self.theta.copy()
         for turn in self._turns:

@@ -48,8 +48,8 @@ def texts(name: str) -> tuple[str, ...]:
     stack = LaneStack([trial], REGISTRY, load([trial], REGISTRY))
     shapes = (1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs)
     loss = LaneEvaluator(stack)._made_loss(*shapes)
-    stack.write()
-    made = [*stack._made_passes, stack._made_update, stack._made_forward, loss]
+    stack.write_updates()
+    made = [*stack._made_passes, *(update.made for update in stack._updates), stack._made_forward, loss]
     return *(one.program.text for one in made), driver_program().text
 
 
