@@ -71,7 +71,7 @@ class LaneStack(Stack):
         self._running = self.lanes.empty(self.running.size)
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
-        self._shared = self.lanes.shared(self._orders.group)
+        self._firsts = self.lanes.firsts(self._orders.group)
         self._loaded = False
         self._functions: tuple[int, ...] = ()  # passes, by address
 
@@ -150,7 +150,7 @@ class LaneStack(Stack):
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        return max(len(made.program.text) for made in (*self._made_passes, self._made_forward))
+        return max(made.program.length for made in (*self._made_passes, self._made_forward))
 
     def write_updates(self) -> tuple[int, bool]:
         """Write the kernels of updates, and compile nothing; return the length of the longest one.
@@ -161,7 +161,7 @@ class LaneStack(Stack):
         for update in self._updates:
             update.run.initialize()
         made = [update.made for update in self._updates]
-        return max(len(one.program.text) for one in made), any(one.looks for one in made)
+        return max(one.program.length for one in made), any(one.looks for one in made)
 
     def prepare(self) -> None:
         """Make the kernels of training; the optimizer must have its first state."""
@@ -232,7 +232,7 @@ class LaneStack(Stack):
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
-            "shared": self._shared,
+            "firsts": self._firsts,
             **shared,
             "turns": turns.turns,
             "updates": turns.updates,
@@ -311,7 +311,7 @@ class LaneStack(Stack):
             "hypers": hypers,
             "x": self.lanes.addresses(list(x), group),
             "order": np.full(len(self.lanes.rows), order.ctypes.data, np.int64),
-            "shared": self.lanes.shared(group),
+            "firsts": self.lanes.firsts(group),
             "work": work,
             "z": z,
         }
