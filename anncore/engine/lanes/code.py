@@ -155,7 +155,7 @@ class Code:
         return self.add(f"bitcast {self.whole} {value} to {self.type}")
 
     def on_integers(self, operation: str, one: str, other: str) -> str:
-        """Append add, sub, and, or, xor, shl, lshr, ashr of integers."""
+        """Append add, sub, and, or, shl, lshr, ashr of integers."""
         return self.add(f"{operation} {self.whole} {one}, {other}")
 
     def splat(self, scalar: str) -> str:
@@ -182,10 +182,10 @@ class Code:
 
         The bits are moved one by one, as a processor may take long to write some lanes of a vector.
         """
-        differing = self.on_integers("xor", self.bits(one), self.bits(other))
-        return self.from_bits(
-            self.on_integers("xor", self.bits(other), self.on_integers("and", differing, mask))
-        )
+        before = self.bits(other)
+        differing = self.add(f"xor {self.whole} {self.bits(one)}, {before}")
+        own = self.on_integers("and", differing, mask)
+        return self.from_bits(self.add(f"xor {self.whole} {before}, {own}"))
 
     @contextmanager
     def in_parts(self, parts: int) -> Iterator[None]:

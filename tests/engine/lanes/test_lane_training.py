@@ -438,7 +438,7 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     """Tiles of other sizes, vectors in parts, factors laid anew: the sums are the same."""
     import llvmlite.binding as llvm
 
-    from anncore.engine.lanes import compiling, stack
+    from anncore.engine.lanes import compiling, stack, updates
 
     features = llvm.get_host_cpu_features()
     if processor and not (features.get("avx2") and features.get("fma")):
@@ -455,8 +455,9 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     lengths = [LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes()]
     monkeypatch.setattr("anncore.engine.lanes.products.registers", lambda: registers)
     monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
-    for name in ("kernel", "address"):
-        monkeypatch.setattr(stack, name, partial(getattr(compiling, name), processor=processor))
+    monkeypatch.setattr("anncore.engine.lanes.written.name_of", lambda key, components: "")  # nothing is kept
+    for module, name in ((stack, "kernel"), (stack, "address"), (updates, "address")):
+        monkeypatch.setattr(module, name, partial(getattr(compiling, name), processor=processor))
     for result, known in zip(train_stack(trials, REGISTRY), expected, strict=True):
         assert np.array_equal(numbers(result), known)
     lengths.append(LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes())

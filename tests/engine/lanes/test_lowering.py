@@ -246,6 +246,7 @@ def test_formulas_of_every_sort_are_numpys_but_for_rounding(name: str) -> None:
         (lambda a: a[:, [0, 1]], "an index by a list of places"),
         (lambda a: np.sort(a, axis=1), "argsort|int64"),
         (lambda a: np.cumsum(a, axis=1), "cumsum"),
+        (lambda a: (a > 0) @ (np.swapaxes(a, 1, 2) > 0), "a product of truth values"),
     ],
 )
 def test_what_has_no_loop_is_refused_by_name(formula: Any, why: str) -> None:
