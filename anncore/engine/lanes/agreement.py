@@ -10,6 +10,7 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
+from anncore.engine.lanes.arithmetic import refuse_other_arithmetic
 from anncore.engine.network_stack import Stack
 
 CLOSE = {"float32": 1e-3, "float64": 1e-8}
@@ -24,6 +25,7 @@ def refuse_disagreement(stack: Any, row: int) -> None:
     stack: a `LaneStack`. Its trial at this row makes a step on both engines, from the same weights with the
     same examples; gradients, new weights, predictions and losses are compared.
     """
+    refuse_other_arithmetic()
     trial, data = stack.trials[row], stack.data[row]
     one: Any = type(stack)([trial], stack.registry, [data], agreed=True)
     other = Stack([trial], stack.registry, [data])

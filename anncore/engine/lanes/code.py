@@ -403,10 +403,14 @@ class Code:
         return self._outside[pointer, place][0]
 
     def function(self) -> str:
-        """Return the text of the whole module: `void f(ptr table, i64 ...)`."""
+        """Return the text of the whole module: `void f(ptr table, i64 ...)`.
+
+        It raises nothing, so it has no tables for unwinding: where Windows puts code and tables far apart in
+        memory, LLVM could not connect them and would end the process.
+        """
         functions, lines = joined(self.lines, self._parts)
         more = "".join(f", i64 {name}" for name in self.parameters)
-        head = [f"define void @f(ptr %table{more}) {{", "entry:"]
+        head = [f"define void @f(ptr %table{more}) nounwind {{", "entry:"]
         tables = [f"{name} = {text}" for text, name in self.tables.items()]
         before = [*tables, *self.intrinsics.values(), *functions]
         return "\n".join([*before, *head, *lines, "ret void", "}"]) + "\n"

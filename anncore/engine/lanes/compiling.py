@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -61,6 +62,7 @@ def _address(text: str, processor: str, features: str) -> int:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    _name_stack_probe(llvm)
     name = named(text, f"{machine()} for {processor} {features}" if processor else machine())
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
@@ -78,3 +80,13 @@ def _address(text: str, processor: str, features: str) -> int:
     _ENGINES.append(engine)
     place: int = engine.get_function_address("f")
     return place
+
+
+def _name_stack_probe(llvm: Any) -> None:
+    """Tell LLVM where `__chkstk` is on Windows: all that a kernel asks of a system, and it touches no number.
+
+    Functions with more than a page of local variables call it there, to take the stack page by page.
+    """
+    if sys.platform == "win32":
+        probe = ctypes.cast(ctypes.WinDLL("ntdll")["__chkstk"], ctypes.c_void_p)
+        llvm.add_symbol("__chkstk", probe.value)

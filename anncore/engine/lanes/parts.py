@@ -102,5 +102,5 @@ def joined(lines: Sequence[str], parts: Sequence[Part]) -> tuple[list[str], list
         assert part.arguments is not None
         kinds = [argument.partition(" ")[0] for argument in part.arguments]
         head = ", ".join(f"{kind} %p{place}" for place, kind in enumerate(kinds))
-        texts.append(f"define internal void {name}({head}) {{\nentry:\n{text}\nret void\n}}")
+        texts.append(f"define internal void {name}({head}) nounwind {{\nentry:\n{text}\nret void\n}}")
     return texts, made

@@ -457,4 +457,5 @@ class LaneEvaluator(Evaluator):
         function([values[name] for name in LOSS])
         result = np.empty((lanes.trials, 1), lanes.dtype)
         lanes.take(out, result)
+        result[np.isnan(result)] = np.nan  # its sign, which is stored with it, is the processor's choice
         return result[:, 0]

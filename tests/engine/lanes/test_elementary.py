@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -29,6 +32,7 @@ ONE = {
     "tanh": (mpmath.tanh, 3.0),
     "ndtr": (mpmath.ncdf, 4.0),
 }
+DIGESTS = Path(__file__).parents[2] / "golden" / "lane_bits.json"
 PROCESSORS = ("", "haswell", "x86-64-v3", "x86-64-v4", "znver4")
 
 
@@ -168,3 +172,45 @@ def runnable(processors: tuple[str, ...]) -> list[str]:
     wide = features.get("avx512f") and features.get("avx512vl") and features.get("avx512bw")
     needs = {"": True, "znver4": bool(wide and features.get("avx512vbmi2")), "x86-64-v4": bool(wide)}
     return [name for name in processors if needs.get(name, bool(features.get("avx2")))]
+
+
+def every_sort(dtype: str) -> Any:
+    """Numbers of every exponent, also below the smallest normal one, infinities, NaN, and usual ones."""
+    whole, step = {"float32": (np.uint32, 524_309), "float64": (np.uint64, 2_251_799_813_685_301)}[dtype]
+    with np.errstate(over="ignore"):
+        patterns = (np.arange(2**13, dtype=np.uint64) * np.uint64(step)).astype(whole)
+    usual = (np.arange(-4000, 4001) * 2.0**-8).astype(dtype)
+    return np.concatenate(
+        [patterns.view(dtype), usual, np.array([0.0, -0.0, math.inf, -math.inf, math.nan], dtype)]
+    )
+
+
+def digests() -> dict[str, str]:
+    """What each function gives for numbers of every sort, as digests of all bits; a NaN is a NaN."""
+    made = {}
+    for dtype in DTYPES:
+        x = every_sort(dtype)
+        for name in (*ONE, "power", "logaddexp"):
+            # The other arguments: the same numbers, in another order.
+            arguments = (x, np.roll(x, 777)) if name in ("power", "logaddexp") else (x,)
+            values = function(name, dtype, len(arguments))(*arguments)
+            values[np.isnan(values)] = np.nan
+            made[f"{name} {dtype}"] = hashlib.sha256(
+                values.astype(f"<f{values.itemsize}").tobytes()
+            ).hexdigest()[:12]
+    return made
+
+
+def test_numbers_of_every_sort_give_the_bits_on_record() -> None:
+    """On every processor and system; the file is written by `python tests/lane_bits.py`."""
+    assert digests() == json.loads(DIGESTS.read_text())["functions"]
+
+
+def test_the_numbers_of_every_sort_are_that() -> None:
+    for dtype in DTYPES:
+        x = every_sort(dtype)
+        form = np.finfo(dtype)
+        exponents = np.unique(np.frexp(x[np.isfinite(x) & (x != 0)])[1])
+        assert exponents.min() < form.minexp - 3  # small ones that have lost digits
+        assert len(exponents) > form.maxexp - form.minexp
+        assert np.isnan(x).any()

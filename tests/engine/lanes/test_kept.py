@@ -51,6 +51,44 @@ def test_a_folder_that_cannot_be_made_is_done_without(folder: Path) -> None:
     assert kept.kept_code("name") is None
 
 
+def test_where_the_system_has_no_owners_the_users_folder_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(os, "getuid", raising=False)
+    kept.keep_code("name", b"code")
+    folder.chmod(0o777)  # bits that say nothing there
+    assert kept.kept_code("name") == b"code"
+
+
+def test_a_file_that_another_process_reads_stays_and_nothing_temporary_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does not replace an open file."""
+    kept.keep_code("name", b"code")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    kept.keep_code("name", b"the same code, compiled by another process")
+    assert kept.kept_code("name") == b"code"
+    assert [path.name for path in folder.iterdir()] == ["name"]
+
+
+def test_a_file_that_cannot_be_deleted_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MOST_FILES", 2)
+    for name in ("one", "two"):
+        kept.keep_code(name, b"code")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    kept.keep_code("three", b"code")
+    assert kept.kept_code("one") == kept.kept_code("three") == b"code"
+
+
 def test_no_home_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")

@@ -498,6 +498,14 @@ def fixed_set() -> dict[str, Trial]:
         trials[f"loss {name}"] = trial(loss=name)
     for name in ("he_normal", "orthogonal"):
         trials[f"initializer {name}"] = trial(initializer=name)
+    # Over the largest numbers to NaN; and Adam's squares of gradients below the smallest normal number.
+    for dtype, small in (("float32", 1e-20), ("float64", 1e-158)):
+        own = {**DATA["regression"], "dtype": dtype}
+        trials[f"diverging {dtype}"] = trial(**own, optimizer=("momentum", {"lr": 1e9}))
+        adam = ("adam", {"lr": 0.01, "eps": 0.0})
+        trials[f"small numbers {dtype}"] = trial(
+            **{**own, "loss": ("huber", {"delta": small})}, optimizer=adam
+        )
     return trials
 
 
