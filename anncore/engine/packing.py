@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -24,19 +25,32 @@ MOST_TRIALS = 256
 def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
     """Divide trials into stacks of equal shapes, each small enough for the cache.
 
-    Trials with equal components lie next to each other. A group that fills fewer stacks than there are jobs
-    is divided among the jobs. None of this changes the numbers of a trial.
+    Trials with equal components lie next to each other, and among these the trials with the same data: a
+    stack that holds few data sets draws, and reads, the order of few. A group that fills fewer stacks than
+    there are jobs is divided among the jobs. None of this changes the numbers of a trial.
     """
     groups: dict[str, list[Trial]] = {}
     known: Known = {}
     for trial in trials:
         groups.setdefault(_shape_key(trial, registry, known), []).append(trial)
     for members in groups.values():
-        members.sort(key=lambda trial: problem_of(trial).order(trial, registry))
+        places: dict[Any, int] = {}
+        for trial in members:
+            places.setdefault(_data(trial), len(places))
+        members.sort(
+            key=lambda trial: (*problem_of(trial).order(trial, registry), places[_data(trial)])  # noqa: B023
+        )
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
         for rows in np.array_split(np.arange(len(members)), stacks):
             yield [members[row] for row in rows]
+
+
+def _data(trial: Trial) -> tuple[Any, ...]:
+    """Return what trials with the same data, in the same order of batches, have in common."""
+    dataset = trial.parts.get("dataset")
+    named = () if dataset is None else (dataset.text, trial.split.text)
+    return trial.sweep_seed, trial.seed, *named
 
 
 def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
