@@ -21,6 +21,9 @@ from anncore.engine.problem import Known, problem_of
 CACHE_BYTES = 16 << 20
 MOST_TRIALS = 256
 
+Rank = tuple[str, ...]
+"""The order of equal components: see `Problem.order`."""
+
 
 def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
     """Divide trials into stacks of equal shapes, each small enough for the cache.
@@ -31,19 +34,24 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
     """
     groups: dict[str, list[Trial]] = {}
     known: Known = {}
+    places: dict[tuple[Any, ...], int] = {}  # of data, in the order in which trials name them
+    memo: dict[tuple[Any, ...], tuple[str, Rank]] = {}  # trials of one configuration share their parts
+    rows: dict[str, list[tuple[Rank, int, int]]] = {}
     for trial in trials:
-        groups.setdefault(_shape_key(trial, registry, known), []).append(trial)
-    for members in groups.values():
-        places: dict[Any, int] = {}
-        for trial in members:
-            places.setdefault(_data(trial), len(places))
-        members.sort(
-            key=lambda trial: (*problem_of(trial).order(trial, registry), places[_data(trial)])  # noqa: B023
-        )
+        same = id(trial.parts), id(trial.train), id(trial.split), trial.test, trial.timeout
+        if same not in memo:
+            memo[same] = _shape_key(trial, registry, known), problem_of(trial).order(trial, registry)
+        shape, rank = memo[same]
+        members = groups.setdefault(shape, [])
+        place = places.setdefault(_data(trial), len(places))
+        rows.setdefault(shape, []).append((rank, place, len(members)))
+        members.append(trial)
+    for shape, members in groups.items():
+        order = [at for _, _, at in sorted(rows[shape])]
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
-        for rows in np.array_split(np.arange(len(members)), stacks):
-            yield [members[row] for row in rows]
+        for piece in np.array_split(order, stacks):
+            yield [members[at] for at in piece]
 
 
 def _data(trial: Trial) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column
+from anncore.contract.float_maps import numbers_of
 from anncore.contract.hyperparameters import build
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
@@ -116,10 +117,12 @@ def moments_of(train: Train, steps: int) -> set[int]:
     return {step for step in asked if step <= steps}
 
 
-def _exploded(losses: Sequence[float], limit: float) -> bool:
-    """Say whether a final loss is not finite or above the limit; a limit that is NaN or 0 sets none."""
-    bound = limit if math.isfinite(limit) and limit > 0 else math.inf
-    return not all(math.isfinite(loss) and loss <= bound for loss in losses)
+def _exploded(losses: Array, limits: Array) -> Array:
+    """Say of which trials a final loss (T, splits) is not finite or above the limit, (T,); a limit that is
+    NaN or 0 sets none.
+    """
+    bounds = np.where(np.isfinite(limits) & (limits > 0), limits, math.inf)
+    return np.asarray(~(np.isfinite(losses) & (losses <= bounds[:, None])).all(axis=1))
 
 
 class _Stopping:
@@ -230,8 +233,9 @@ class _Run:
         self.history.add(t, trials, columns)
         sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
         reasons = self.stopping.reasons(trials, columns)
-        overflowed = {row: why for run in self.stack.optimizers for row, why in run.stuck().items()}
-        sound &= [int(place) not in overflowed for place in places]
+        overflowed = self.stack.stuck()
+        if overflowed:
+            sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
         for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
@@ -263,23 +267,23 @@ class _Run:
             scores = self.curve_metrics if split == "train" else self.metrics
             columns |= self.evaluator.split(split, scores)
         columns |= watched
-        rows = list(closing)
-        table = np.array([column[rows] for column in columns.values()], float).T.tolist()
-        limits = (self.settings.diverged_above * self.evaluator.chance())[rows].tolist()
+        rows, names = list(closing), tuple(columns)
+        table = np.array([column[rows] for column in columns.values()], float).T
+        limits = self.settings.diverged_above * self.evaluator.chance()[rows]
+        finals = table[:, [names.index(metric_column(split)) for split in splits]]
+        diverged = np.array([status == "diverged" for status, _ in closing.values()])
+        # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
+        others = np.array([not name.endswith("_loss") for name in names])
+        table[diverged[:, None] & others] = math.nan
+        diverged |= _exploded(finals, limits)
         indices = self.rows[rows].tolist()
-        curves = self.history.curves(indices)
-        for i, (status, stopped) in enumerate(closing.values()):
-            metrics = dict(zip(columns, table[i], strict=True))
-            if status == "diverged":
-                # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
-                metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif _exploded([metrics[metric_column(split)] for split in splits], limits[i]):
-                status = "diverged"
+        steps, metrics, curves = self.history.steps, numbers_of(names, table), self.history.curves(indices)
+        for i, (_, stopped) in enumerate(closing.values()):
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,
-                status=status,
-                metrics=metrics,
-                steps=self.history.steps,
+                status="diverged" if diverged[i] else "ok",
+                metrics=metrics[i],
+                steps=steps,
                 curves=curves[i],
                 steps_done=t,
                 stopped=stopped,

@@ -38,12 +38,14 @@ from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, T
 from anncore.engine.decision_maps import DecisionMap, unpacked
 from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
-from anncore.running.float_blobs import pack_floats, unpack_floats
+from anncore.running.float_blobs import pack_floats, pack_numbers, unpack_floats, unpack_numbers
 from anncore.running.shared_texts import TABLE as TEXTS, SharedTexts, checked_text
 
 Drawn = TypeVar("Drawn")
 
 CHUNK = 500  # parameters in one statement; SQLite admits 999 everywhere
+
+SCANNED = 2  # times as many rows as keys are asked for may be read to find these
 
 TABLES = """
 CREATE TABLE trials (
@@ -168,18 +170,35 @@ class Store:
 
     def results(self, keys: Iterable[str], *, curves: bool = True) -> Iterator[TrialResult]:
         """Yield the results of the keys that have one, in no particular order."""
-        columns = result_columns(curves, self._checked)
         texts = self._environment_texts()
         with self._file.guarded():
+            for row in self._rows(list(dict.fromkeys(keys)), result_columns(curves, self._checked)):
+                try:
+                    yield result_of(row, texts, self._checked)
+                except (ValueError, TypeError, KeyError, struct.error) as problem:
+                    raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
+
+    def _rows(self, keys: Sequence[str], columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns, of which the first is the key, of the rows of trials that have these keys."""
+        (last,) = self._file.execute("SELECT coalesce(max(rowid), 0) FROM trials").fetchone()
+        if last > SCANNED * len(keys):
             for chunk in _chunks(keys):
-                rows = self._file.execute(
-                    f"SELECT {columns} FROM trials WHERE key IN ({_marks(chunk)})", chunk
-                )
-                for row in rows.fetchall():
-                    try:
-                        yield result_of(row, texts, self._checked)
-                    except (ValueError, TypeError, KeyError, struct.error) as problem:
-                        raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
+                marks = _marks(chunk)
+                found = self._file.execute(f"SELECT {columns} FROM trials WHERE key IN ({marks})", chunk)
+                yield from found.fetchall()
+            return
+        # Where most rows are asked for, one after the other is faster than each by its key. No statement
+        # stays open between two pieces, so that others may write; what they write has higher numbers.
+        wanted, first = set(keys), 0
+        while first < last:
+            rows = self._file.execute(
+                f"SELECT {columns}, rowid FROM trials WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?",
+                (first, last, CHUNK),
+            ).fetchall()
+            if not rows:
+                return
+            first = rows[-1][-1]
+            yield from (row[:-1] for row in rows if row[0] in wanted)
 
     def descriptions(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return by key what determined the trials' numbers, as `Trial.description` was then."""
@@ -428,7 +447,7 @@ def result_columns(curves: bool, checked: bool) -> str:
 
 def _row(result: TrialResult, description: str) -> tuple[Any, ...]:
     """Return a result as the columns of its row, in the order of the table."""
-    metrics = pack_floats({name: (value,) for name, value in result.metrics.items()})
+    metrics = pack_numbers(result.metrics)
     curves = pack_floats(result.curves, result.steps)
     environment, seconds = environment_digest(result.environment), float(result.train_seconds)
     head = (
@@ -457,12 +476,12 @@ def result_of(row: Sequence[Any], environments: Mapping[str, str], checked: bool
         raise ValueError("its checksum does not fit")
     if checked and curves is not None and zlib.crc32(curves) != curves_checksum:
         raise ValueError("the checksum of its curves does not fit")
-    _, values = unpack_floats(metrics)
+    values = unpack_numbers(metrics)
     steps, series = ((), {}) if curves is None else unpack_floats(curves)
     return TrialResult(
         key=key,
         status=status,
-        metrics={name: value[0] for name, value in values.items()},
+        metrics=values,
         steps=steps,
         curves=series,
         steps_done=steps_done,

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from anncore.contract.trial import Part, PlannedRow, Split, Train, Trial, TrialResult
-from anncore.evidence.results import csv_chunks, curves_frame, to_csv, to_gzip, trials_frame
+from anncore.evidence.csv_text import csv_chunks, to_csv, to_gzip
+from anncore.evidence.curves import curves_frame
+from anncore.evidence.results import trials_frame
 from anncore.running.collect import phase_frame
 from anncore.running.store import Store
 
@@ -125,7 +127,7 @@ def test_a_csv_keeps_every_digit_and_line() -> None:
 def test_a_table_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.DataFrame({"name": ["a", "=b", None, "c\r"] * 3, "x": np.arange(12) / 7})
     whole = to_csv(table)
-    monkeypatch.setattr("anncore.evidence.results.CSV_ROWS", 5)
+    monkeypatch.setattr("anncore.evidence.csv_text.CSV_ROWS", 5)
     pieces = list(csv_chunks(table))
     assert len(pieces) == 3
     assert b"".join(pieces) == whole

@@ -73,7 +73,8 @@ def facts(trial: Trial, registry: Registry) -> tuple[str, ...]:
 
 
 def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
-    from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
+    from anncore.engine.lanes.evaluator import LaneEvaluator
+    from anncore.engine.lanes.stack import LaneStack
 
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
