@@ -108,21 +108,30 @@ class Stack:
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
-        drawn: dict[tuple[Any, ...], Mapping[str, Array]] = {}
+        drawn: dict[tuple[Any, ...], int] = {}
+        weights: list[Mapping[str, Array]] = []
+        owner = np.empty(len(self.trials), np.intp)
         for spec in self.network.specs:
             if spec.role != "weight":
                 self.weights[spec.name][...] = spec.initial
         for row, trial in enumerate(self.trials):
             part = trial.parts["initializer"]
-            key = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
+            key = (id(part), trial.sweep_seed, trial.seed)
             if key not in drawn:  # all arms of a seed start from the same weights
-                rng = stream(trial.sweep_seed, trial.seed, "init")
-                initializer = build_part(part, self.registry)
-                refuse_changed(part, initializer)
-                drawn[key] = initializer.draw(rng, self.specs)
-                self._refuse_misfits(initializer.name, drawn[key])
-            for name, values in drawn[key].items():
-                self.weights[name][row] = values
+                named = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
+                if named not in drawn:
+                    drawn[named] = len(weights)
+                    rng = stream(trial.sweep_seed, trial.seed, "init")
+                    initializer = build_part(part, self.registry)
+                    refuse_changed(part, initializer)
+                    weights.append(initializer.draw(rng, self.specs))
+                    self._refuse_misfits(initializer.name, weights[-1])
+                drawn[key] = drawn[named]
+            owner[row] = drawn[key]
+        for at, values in enumerate(weights):
+            rows = np.flatnonzero(owner == at)
+            for name, value in values.items():
+                self.weights[name][rows] = value
         self._draw_state()
         self._adjust()
         for turn in self._turns:

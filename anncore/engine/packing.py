@@ -20,6 +20,9 @@ from anncore.engine.problem import Known, problem_of
 # 16.1 with 64 and 18.3 with 128; 20-256-256-10 222 with 4, 217 with 8 and 249 with 16.
 CACHE_BYTES = 16 << 20
 MOST_TRIALS = 256
+MOST_IN_LANES = 1024
+"""Lanes take a group of trials through all steps of a call, so that only calls from Python and what is made
+once for each stack depend on its size."""
 
 Rank = tuple[str, ...]
 """The order of equal components: see `Problem.order`."""
@@ -50,6 +53,8 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
         order = [at for _, _, at in sorted(rows[shape])]
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
+        alike = -(-stacks // jobs) * jobs  # as many for each job
+        stacks = max(stacks, min(alike, -(-len(members) // 8)))
         for piece in np.array_split(order, stacks):
             yield [members[at] for at in piece]
 
@@ -83,4 +88,5 @@ def stack_size(trial: Trial, registry: Registry) -> int:
     numbers = 7 * size + 4 * batch * units
     if asks_for_residuals(build_part(trial.parts["optimizer"], registry)):
         numbers += 3 * batch * outputs * size  # their derivatives, and these taken apart
-    return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))
+    most = MOST_IN_LANES if trial.train.engine == LANES else MOST_TRIALS
+    return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, most))

@@ -42,8 +42,9 @@ def train_stack(trials: Sequence[Trial], registry: Registry, beat: Beat | None =
         data = _loaded(trials, registry)
         started = time.perf_counter()
         rows: dict[tuple[Any, ...], list[int]] = {}
-        for row, trial in enumerate(trials):
-            rows.setdefault(problem_of(trial).shapes_of(data[row]), []).append(row)
+        shapes = _shapes(trials, data)
+        for row in range(len(trials)):
+            rows.setdefault(shapes[row], []).append(row)
         results: dict[int, TrialResult] = {}
         aside = 0.0
         for group in rows.values():
@@ -63,10 +64,14 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
+        shapes = _shapes(trials, data)
+        looked_at: set[tuple[Any, ...]] = set()  # trials of one configuration share their parts
         for row, trial in enumerate(trials):
-            problem = problem_of(trial)
-            shapes, order = problem.shapes_of(data[row]), problem.order(trial, registry)
-            structure = (trial.train.text, repr(shapes), *order)
+            same = id(trial.parts), id(trial.train), shapes[row]
+            if same in looked_at:
+                continue
+            looked_at.add(same)
+            structure = (trial.train.text, repr(shapes[row]), *problem_of(trial).order(trial, registry))
             if structure in known:
                 continue
             known.add(structure)
@@ -81,17 +86,27 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
 
 def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Any]:
     """Return each trial's data, as its problem loads them."""
+    problems = [problem_of(trial) for trial in trials]
     loaded: dict[int, Any] = {}
     for problem in PROBLEMS:
-        rows = [row for row, trial in enumerate(trials) if problem_of(trial) is problem]
+        rows = [row for row, mine in enumerate(problems) if mine is problem]
         loaded.update(zip(rows, problem.load([trials[row] for row in rows], registry), strict=True))
     return [loaded[row] for row in range(len(trials))]
+
+
+def _shapes(trials: Sequence[Trial], data: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the shapes of each trial's data; many trials have the same data."""
+    known: dict[int, tuple[Any, ...]] = {}
+    for trial, mine in zip(trials, data, strict=True):
+        if id(mine) not in known:
+            known[id(mine)] = problem_of(trial).shapes_of(mine)
+    return [known[id(mine)] for mine in data]
 
 
 def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, int]:
     """Return the stack of those trials whose shapes are the first one's, its evaluator, and its examples."""
     data = _loaded(trials, registry)
-    shapes = [problem_of(trial).shapes_of(mine) for trial, mine in zip(trials, data, strict=True)]
+    shapes = _shapes(trials, data)
     alike = [row for row, shape in enumerate(shapes) if shape == shapes[0]]
     run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
     return run.stack, run.evaluator, run.n_train

@@ -128,22 +128,24 @@ def trials_frame(
     """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
     import pandas as pd
 
-    labelled = {kind for row in rows for kind in row.labels}  # also of what has not run: columns must not
-    ended = _Ended(results.values() if isinstance(results, Mapping) else results)  # depend on how far it is
+    labelled = {kind for labels in {id(row.labels): row.labels for row in rows}.values() for kind in labels}
+    # Columns must not depend on how far it is, so that what has not run counts for those.
+    ended = _Ended(results.values() if isinstance(results, Mapping) else results)
     rows = [row for row in rows if row.key in ended.places]
     at = np.array([ended.places[row.key] for row in rows], np.int64)
+    kinds, of = _kinds(rows)
     columns: dict[str, Any] = {
         "key": _texts(row.key for row in rows),
-        "phase": _texts(row.phase for row in rows),
+        "phase": _texts(kind.phase for kind in kinds).take(of),
         "status": _texts(ended.statuses[place] for place in at),
-        "problem": _texts(row.problem for row in rows),
-        "arm": _texts(row.arm for row in rows),
-        "config": _texts(row.config for row in rows),
+        "problem": _texts(kind.problem for kind in kinds).take(of),
+        "arm": _texts(kind.arm for kind in kinds).take(of),
+        "config": _texts(kind.config for kind in kinds).take(of),
     }
-    for kind in problem_in(labelled).kinds:
-        columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
-    for name in _hyperparameters(rows):
-        columns[name] = _column([row.values.get(name) for row in rows])
+    for name in problem_in(labelled).kinds:
+        columns[name] = _texts(kind.labels.get(name, "") for kind in kinds).take(of)
+    for name in _hyperparameters(kinds):
+        columns[name] = _column([kind.values.get(name) for kind in kinds]).take(of)
     columns["seed"] = np.array([row.seed for row in rows], np.int64)
     # Two trials of one key share a result; a result that no row has gives no column.
     metrics = {name: ended.values(name) for name in ended.metrics}
@@ -154,7 +156,23 @@ def trials_frame(
     columns["error"] = _texts(ended.errors[place] for place in at)
     columns["environment"] = _texts(ended.environments[place] for place in at)
     columns["train_seconds"] = np.array(ended.seconds, np.float64)[at]
-    return pd.DataFrame(columns)
+    # Each has an index of its own, by which pandas would align them.
+    return pd.DataFrame({name: getattr(column, "array", column) for name, column in columns.items()})
+
+
+def _kinds(rows: Sequence[PlannedRow]) -> tuple[list[PlannedRow], Any]:
+    """Return rows that differ in more than key and seed, and for each row which of these it is like."""
+    places: dict[tuple[Any, ...], int] = {}
+    kinds: list[PlannedRow] = []
+    of = np.empty(len(rows), np.int64)
+    for place, row in enumerate(rows):
+        # The rows of one configuration have the very same labels and values.
+        same = (row.phase, row.problem, row.arm, row.config, id(row.labels), id(row.values))
+        if same not in places:
+            places[same] = len(kinds)
+            kinds.append(row)
+        of[place] = places[same]
+    return kinds, of
 
 
 class _Ended:
@@ -231,5 +249,8 @@ def _column(values: list[Any]) -> Any:
             return np.array(values, np.int64)
         return np.array([math.nan if value is None else value for value in values], np.float64)
     # The trials of a configuration have the very same values.
-    others = {id(value): json.dumps(value) for value in there if not isinstance(value, str)}
+    others: dict[int, str] = {}
+    for value in there:
+        if not isinstance(value, str) and id(value) not in others:
+            others[id(value)] = json.dumps(value)
     return _texts(others.get(id(value), value) for value in values)

@@ -125,7 +125,7 @@ class SharedTexts:
         ):
             plain = {name: value for name, value in planned._asdict().items() if name not in OWN}
             last = self._last = planned, self.keep(json.dumps(plain, ensure_ascii=False))
-        return f'{SHORT}{last[1]}","seed":{json.dumps(planned.seed)}}}'
+        return f'{SHORT}{last[1]}","seed":{canonical(planned.seed)}}}'
 
     def planned(self, phase: Phase, key: str, row: str) -> PlannedRow:
         """Return the planned row that `row` was given; those of one configuration share their labels."""
