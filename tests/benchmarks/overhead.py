@@ -1,10 +1,13 @@
-"""What a trial costs beside its training in a sweep of many tiny ones, part by part."""
+"""What a trial costs beside its steps: in a sweep of many tiny ones, part by part, and for its scores."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
+import math
 import pickle
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,10 +15,13 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.networks import Case, trials_of
+
 from anncore.contract.registry import Registry
 from anncore.engine import training
 from anncore.engine.lanes.stack import LaneStack
 from anncore.engine.network_stack import Stack
+from anncore.engine.packing import pack
 from anncore.experiment.read import load_experiment
 from anncore.running import sweep as sweeping, trial_runs, worker
 from anncore.running.run_folder import RunFolder
@@ -38,8 +44,18 @@ SHAPES = {"100 configurations, 200 seeds": Shape(100, 200), "4000 configurations
 SMALL = {"100 configurations, 200 seeds": Shape(100, 2), "4000 configurations, 5 seeds": Shape(40, 5)}
 """The same sweeps with few trials: what they take is not for each trial."""
 
-TRAINING = ("steps", "evaluation", "results", "data and weights", "stacks built")
-COUNTED = ("plan", "there and back", "store", "tables")
+PARTS = {
+    "plan": "trials made, keyed, noted in the store and packed",
+    "sent": "tasks and results pickled and read, components compared with the plan's",
+    "store": "rows written",
+    "tables": "the store read, frames, selection, trials.csv and curves.csv.gz",
+    "rest": "progress and everything else of a sweep",
+    "data": "data sets, first weights, stacks built",
+    "steps": "",
+    "history": "the evaluations of curves",
+    "ends": "final scores and results",
+}
+COUNTED = ("plan", "sent", "store", "tables")
 """The parts that are asked to stay below 100 us together: plan, store and results."""
 
 
@@ -109,13 +125,14 @@ def watched(clock: Clock) -> Iterator[None]:
         (sweeping, "select", "tables"),
         (sweeping, "collect", "tables"),
         (RunFolder, "write_tables", "tables"),
-        (training, "_loaded", "data and weights"),
-        (training._Run, "__init__", "stacks built"),
-        (training._Run, "evaluate", "evaluation"),
-        (training._Run, "close", "results"),
-        (Stack, "initialize", "data and weights"),
+        (training, "_loaded", "data"),
+        (training._Run, "__init__", "data"),
+        (training._Run, "evaluate", "history"),
+        (training._Run, "close", "ends"),
+        (Stack, "initialize", "data"),
         (LaneStack, "advance", "steps"),
-        (worker, "_stale", "there and back"),
+        (Stack, "advance", "steps"),
+        (worker, "_stale", "sent"),
     ]
     before = [(owner, name, owner.__dict__[name]) for owner, name, _ in places]
     before.append((worker.Work, "__call__", worker.Work.__call__))
@@ -127,10 +144,10 @@ def watched(clock: Clock) -> Iterator[None]:
     call = worker.Work.__call__
 
     def there_and_back(work: Any, task: Any) -> Any:
-        with clock.part("there and back"):  # as a worker process gets it, and gives it
+        with clock.part("sent"):  # as a worker process gets it, and gives it
             sent = pickle.loads(ForkingPickler.dumps(task))
         results = call(work, sent)
-        with clock.part("there and back"):
+        with clock.part("sent"):
             return pickle.loads(ForkingPickler.dumps(results))
 
     worker.Work.__call__ = there_and_back  # type: ignore[method-assign]
@@ -158,5 +175,26 @@ def by_part(name: str, registry: Registry, folder: Path) -> dict[str, float]:
         seconds[which] = clock.seconds
     gc.set_threshold(*before)
     more = SHAPES[name].trials - SMALL[name].trials
-    parts = dict.fromkeys([*seconds["large"]])
-    return {part: (seconds["large"][part] - seconds["small"][part]) / more * 1e6 for part in parts}
+    return {part: (seconds["large"][part] - seconds["small"][part]) / more * 1e6 for part in PARTS}
+
+
+def scores(case: Case, registry: Registry, repetitions: int) -> dict[str, float]:
+    """Return what evaluations add to the steps of a tuning trial at the default cadence, as shares.
+
+    Default: 500 steps, evaluated every 50, in lanes where these are faster. history: the evaluations of
+    curves. ends: all final scores and the results made of them.
+    """
+    engine = "blas" if math.isnan(case.target.lanes[0]) else "lanes"
+    trials = [dataclasses.replace(trial, test=False) for trial in trials_of(case, registry, engine=engine)]
+    stack = next(iter(pack(trials, registry)))
+    turns = []
+    for _ in range(repetitions + 1):
+        clock = Clock()
+        with watched(clock), clock.part("rest"):
+            training.train_stack(stack, registry)
+        turns.append(clock.seconds)
+    shares = {
+        part: statistics.median(turn[part] / turn["steps"] for turn in turns[1:])
+        for part in ("history", "ends")
+    }
+    return {"stack": float(len(stack)), **shares}

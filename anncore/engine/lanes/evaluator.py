@@ -21,7 +21,10 @@ BLOCK = 16  # examples of a forward pass outside training
 
 
 class LaneOutputs(Outputs):
-    """Pre-activations in lanes, (G, N, K, L); by trial only where they are asked for."""
+    """Pre-activations in lanes, (G, N, K, L); by trial only where they are asked for.
+
+    They stand until the next pass over as many examples.
+    """
 
     def __init__(self, lanes: Lanes, laid: Array) -> None:
         self.lanes, self.laid = lanes, laid
@@ -56,7 +59,8 @@ class LaneEvaluator(Evaluator):
         self._targets: dict[Any, tuple[Array, Array]] = {}
         self._losses: dict[Any, tuple[Kernel, Array, Array]] = {}
         self._passes: tuple[Kernel, Array, Array] | None = None
-        self._places: dict[int, tuple[Array, Array]] = {}  # by number of examples, the order of blocks
+        # By number of examples, the order of blocks, where it lies, and memory for what comes of them.
+        self._places: dict[int, tuple[Array, Array, Array]] = {}
         self._shared = stack.lanes.shared(self._group)
         self._means = stack.lanes.empty(1)
         self._of_curve: Array | None = None
@@ -75,8 +79,10 @@ class LaneEvaluator(Evaluator):
         blocks = -(-examples // BLOCK)
         if examples not in self._places:
             order = np.minimum(np.arange(blocks * BLOCK, dtype=np.int64), examples - 1)
-            self._places[examples] = order, np.full(len(lanes.rows), order.ctypes.data, np.int64)
-        z = aligned((lanes.groups, blocks * BLOCK, stack.network_outputs, lanes.lanes), stack.dtype)
+            shape = (lanes.groups, blocks * BLOCK, stack.network_outputs, lanes.lanes)
+            starts = np.full(len(lanes.rows), order.ctypes.data, np.int64)
+            self._places[examples] = order, starts, aligned(shape, stack.dtype)
+        _, starts, z = self._places[examples]
         theta, state = stack.evaluated_lanes()
         values: dict[str, Argument] = {
             "groups": lanes.groups,
@@ -85,7 +91,7 @@ class LaneEvaluator(Evaluator):
             "state": state,
             "hypers": hypers,
             "x": self._addresses(x),
-            "order": self._places[examples][1],
+            "order": starts,
             "shared": self._shared,
             "work": work,
             "z": z,
