@@ -26,7 +26,7 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -38,8 +38,8 @@ from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, T
 from anncore.engine.decision_maps import DecisionMap, unpacked
 from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
-from anncore.running.float_blobs import pack_floats, pack_numbers, unpack_floats, unpack_numbers
 from anncore.running.shared_texts import TABLE as TEXTS, SharedTexts, checked_text
+from anncore.running.stored_rows import result_columns, result_of, row_of
 
 Drawn = TypeVar("Drawn")
 
@@ -148,7 +148,7 @@ class Store:
         moments = [(result.key, step, blob) for result in results for step, blob in result.moments]
         environments = {result.environment for result in results if result.environment}
         with self._transaction():
-            rows = [_row(result, self._texts.shortened(trial.text)) for trial, result in pairs]
+            rows = [row_of(result, self._texts.shortened(trial.text)) for trial, result in pairs]
             self._file.execute_many(
                 "INSERT OR IGNORE INTO environments VALUES (?,?)",
                 [(environment_digest(text), text) for text in environments],
@@ -431,65 +431,6 @@ class Store:
             "SELECT trials, checksum FROM phases WHERE phase = ?", (phase,)
         ).fetchone()
         return noted or (0, 0)
-
-
-# Between rows and results
-
-
-def result_columns(curves: bool, checked: bool) -> str:
-    """Return what `result_of` reads of a row; stores of schema 1 have neither environments nor checksums."""
-    own = "key, description, status, metrics, steps_done, stopped, error, train_seconds"
-    head = f"{own}, environment, checksum" if checked else f"{own}, '', 0"
-    if not curves:
-        return f"{head}, NULL, 0"
-    return f"{head}, curves, curves_checksum" if checked else f"{head}, curves, 0"
-
-
-def _row(result: TrialResult, description: str) -> tuple[Any, ...]:
-    """Return a result as the columns of its row, in the order of the table."""
-    metrics = pack_numbers(result.metrics)
-    curves = pack_floats(result.curves, result.steps)
-    environment, seconds = environment_digest(result.environment), float(result.train_seconds)
-    head = (
-        *(result.key, description, result.status, metrics, result.steps_done),
-        *(result.stopped, result.error, seconds, environment),
-    )
-    return (
-        *(result.key, description, result.status, metrics, curves, result.steps_done),
-        *(result.stopped, result.error, seconds, environment),
-        *(_checksum(head), zlib.crc32(curves)),
-    )
-
-
-def _checksum(head: Sequence[Any]) -> int:
-    """Return the checksum of all columns but the curves; raises where a number or a blob is none."""
-    key, description, status, metrics, steps_done, stopped, error, seconds, environment = head
-    texts = "\0".join(map(str, (key, description, status, stopped, error, environment)))
-    return zlib.crc32(struct.pack("<qd", steps_done, seconds) + metrics + texts.encode())
-
-
-def result_of(row: Sequence[Any], environments: Mapping[str, str], checked: bool) -> TrialResult:
-    """Return the result of a row; raises ValueError, or what a wrong type raises, for a damaged one."""
-    *head, checksum, curves, curves_checksum = row
-    key, _, status, metrics, steps_done, stopped, error, seconds, environment = head
-    if checked and _checksum(head) != checksum:
-        raise ValueError("its checksum does not fit")
-    if checked and curves is not None and zlib.crc32(curves) != curves_checksum:
-        raise ValueError("the checksum of its curves does not fit")
-    values = unpack_numbers(metrics)
-    steps, series = ((), {}) if curves is None else unpack_floats(curves)
-    return TrialResult(
-        key=key,
-        status=status,
-        metrics=values,
-        steps=steps,
-        curves=series,
-        steps_done=steps_done,
-        stopped=stopped,
-        error=error,
-        train_seconds=seconds,
-        environment=environments[environment] if environment else "",
-    )
 
 
 def _of_trial(key: str, problem: object) -> str:
