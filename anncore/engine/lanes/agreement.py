@@ -8,6 +8,7 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
+from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.network_stack import Stack
 
@@ -17,13 +18,13 @@ MOST_APART = 0.1
 """The share of numbers that may lie further apart: at a kink rounding decides which slope counts."""
 
 
-def refuse_disagreement(stack: Any) -> None:
+def refuse_disagreement(stack: Any, row: int) -> None:
     """Raise ComponentError where kernels and formulas differ by more than rounding explains.
 
-    stack: a `LaneStack`. Its first trial makes a step on both engines, from the same weights with the same
-    examples; gradients, new weights, predictions and losses are compared.
+    stack: a `LaneStack`. Its trial at this row makes a step on both engines, from the same weights with the
+    same examples; gradients, new weights, predictions and losses are compared.
     """
-    trial, data = stack.trials[0], stack.data[0]
+    trial, data = stack.trials[row], stack.data[row]
     one: Any = type(stack)([trial], stack.registry, [data], agreed=True)
     other = Stack([trial], stack.registry, [data])
     for each in (one, other):
@@ -45,7 +46,7 @@ def refuse_disagreement(stack: Any) -> None:
     for name, (lanes, formulas) in stages.items():
         if apart(lanes, formulas) > MOST_APART:
             raise ComponentError(
-                f"the engine 'lanes' gives other {name} than the formulas of {_names(stack)}, by more than "
+                f"the engine 'lanes' gives other {name} than the formulas of {_names(trial)}, by more than "
                 "rounding explains; write [train] engine = 'blas', and please report it."
             )
 
@@ -60,8 +61,8 @@ def apart(lanes: Array, formulas: Array) -> float:
     return float(off.mean())
 
 
-def _names(stack: Any) -> str:
-    parts = stack.trials[0].parts
+def _names(trial: Trial) -> str:
+    parts = trial.parts
     activations = {inner.name for inner in parts["network"].refs.get("activation", ())}
     names = [parts["network"].name, *sorted(activations), parts["loss"].name, parts["optimizer"].name]
     return ", ".join(name.rpartition(":")[2] for name in names)

@@ -27,10 +27,14 @@ def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, processor, features))
 
     def call(arguments: Sequence[Argument]) -> None:
-        table = np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
-        function(table.ctypes.data)
+        function(table_of(arguments).ctypes.data)
 
     return call
+
+
+def table_of(arguments: Sequence[Argument]) -> Array:
+    """Return a kernel's table: arrays by address, which must live on, and lengths."""
+    return np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
 
 
 @cache
@@ -40,22 +44,31 @@ def address(text: str, processor: str = "", features: str = "") -> int:
         return _address(text, processor, features)
 
 
-def _address(text: str, processor: str, features: str) -> int:
+@cache
+def machine() -> str:
+    """Return what names this processor and LLVM."""
     import llvmlite
+    import llvmlite.binding as llvm
+
+    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    features = llvm.get_host_cpu_features().flatten()
+    return f"{versions} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def _address(text: str, processor: str, features: str) -> int:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    name = named(text, f"{machine()} for {processor} {features}" if processor else machine())
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
-    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
-    name = named(text, f"{versions} {llvm.get_process_triple()} {processor} {features}")
+    built = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
     code = kept_code(name)
     module = llvm.parse_assembly(text if code is None else "")
     module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine)
+    engine = llvm.create_mcjit_compiler(module, built)
     if code is None:
         engine.set_object_cache(lambda _, made: keep_code(name, made), lambda _: None)
     else:

@@ -12,8 +12,8 @@ from anncore.contract.kinds import Array
 from anncore.engine.evaluation import Evaluator, Outputs
 from anncore.engine.lanes.compiling import Argument, Kernel, kernel
 from anncore.engine.lanes.graphs import hyper_inputs, loss_graph
-from anncore.engine.lanes.layout import Lanes, aligned
 from anncore.engine.lanes.made import Made, made
+from anncore.engine.lanes.places import Lanes, aligned
 from anncore.engine.lanes.programs import FORWARD, LOSS, Program, loss_program
 
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
@@ -61,7 +61,7 @@ class LaneEvaluator(Evaluator):
         self._passes: tuple[Kernel, Array, Array] | None = None
         # By number of examples, the order of blocks, where it lies, and memory for what comes of them.
         self._places: dict[int, tuple[Array, Array, Array]] = {}
-        self._shared = stack.lanes.shared(self._group)
+        self._firsts = stack.lanes.firsts(self._group)
         self._means = stack.lanes.empty(1)
         self._of_curve: Array | None = None
 
@@ -92,7 +92,7 @@ class LaneEvaluator(Evaluator):
             "hypers": hypers,
             "x": self._addresses(x),
             "order": starts,
-            "shared": self._shared,
+            "firsts": self._firsts,
             "work": work,
             "z": z,
         }

@@ -175,6 +175,7 @@ class UpdateGraph(NamedTuple):
     weight: Node
     grad: Node
     t: Node
+    owned: Node  # not 0 where a lane is this optimizer's; other lanes keep what they have
     states: list[Node]
     rates: list[Node]  # the learning rates that a schedule changes
     results: list[Node]  # the weight, then the states
@@ -198,11 +199,16 @@ def update_graph(optimizer: Any, weight: Array, state: Any, *, scheduled: bool) 
             shapes.append(shape if array.shape == weight.shape else array.shape)
         inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
         t = graph.input(alike((1, 1, 1), weight.dtype))
+        owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), t)
         results = [theta + change, *leaves(after)]
         for result, due in zip(results, [shape, *shapes], strict=True):
             if not isinstance(result, Symbol) or result.shape != due or result.dtype != weight.dtype:
                 raise Unlowerable("a state that changes its shape or type")
+        own = owned != 0
+        results = [
+            np.where(own, result, before) for result, before in zip(results, [theta, *inputs], strict=True)
+        ]
         moving = [one.lr.node for one in _with_rates(replaced)] if scheduled else []
     for node in ordered([result.node for result in results]):
         if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
@@ -212,6 +218,7 @@ def update_graph(optimizer: Any, weight: Array, state: Any, *, scheduled: bool) 
         theta.node,
         grad.node,
         t.node,
+        owned.node,
         [symbol.node for symbol in inputs],
         moving,
         [result.node for result in results],

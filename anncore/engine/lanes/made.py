@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,13 +12,14 @@ from anncore.contract.derivatives.pullback import hypers_of
 from anncore.contract.derivatives.symbols import Node, noting_reads
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Part
+from anncore.engine.lanes import written
 from anncore.engine.lanes.facts import facts_of
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes
 from anncore.engine.lanes.programs import Program
-from anncore.engine.nested import nested
 
-Source = tuple[str, int, str]
-"""A hyperparameter: "network" or "optimizer", which of its components (`components_of`), its name."""
+Source = tuple[int, str]
+"""A hyperparameter: which of some components has it, and its name."""
 
 
 class Made(NamedTuple):
@@ -39,6 +40,7 @@ class _Entry(NamedTuple):
 _MADE: dict[Any, list[_Entry]] = {}
 _LOCK = threading.Lock()
 _MOST = 4096
+MOST_VALUES = 8  # of the hyperparameters that a formula looks at, whose kernels are kept on disk
 
 
 def codes_of(part: Part) -> tuple[str, ...]:
@@ -47,29 +49,20 @@ def codes_of(part: Part) -> tuple[str, ...]:
     return (part.code, *inner)
 
 
-def components_of(stack: Any) -> dict[str, list[Any]]:
-    """Return the components of a stack of one structure, always in the same order."""
+def components_of(stack: Any) -> list[Any]:
+    """Return the components of a stack's passes, for one structure always in the same order."""
     activations = [run.component for each in stack.network.activations for run in each.runs]
     ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
-    optimizers = [one for run in stack.optimizers for one in with_inner(run.optimizer)]
-    return {"network": [stack.network.component, *activations, *ends], "optimizer": optimizers}
-
-
-def with_inner(optimizer: Any) -> Iterator[Any]:
-    """Yield an optimizer and those inside it."""
-    yield optimizer
-    for inner in nested(optimizer):
-        yield from with_inner(inner)
+    return [stack.network.component, *activations, *ends]
 
 
 class Sources:
-    """The hyperparameters of a stack, by component and name."""
+    """The hyperparameters of components with so many trials, by component and name."""
 
-    def __init__(self, stack: Any) -> None:
-        self._components, self._trials = components_of(stack), len(stack.trials)
+    def __init__(self, components: Sequence[Any], trials: int) -> None:
+        self.components, self._trials = components, trials
         self._by_array = {
-            id(array): (part, at, name)
-            for part, components in self._components.items()
+            id(array): (at, name)
             for at, component in enumerate(components)
             for name, array in {**hypers_of(component), **facts_of(component)}.items()
             if isinstance(array, np.ndarray)
@@ -84,9 +77,19 @@ class Sources:
 
     def array(self, source: Source) -> Array:
         """Return a hyperparameter's numbers, one per trial."""
-        part, at, name = source
-        array: Array = getattr(self._components[part][at], name)
+        at, name = source
+        array: Array = getattr(self.components[at], name)
         return array
+
+    def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
+        """Return hyperparameters in lanes, in this order."""
+        values = []
+        for source in sources:
+            value = self.array(source)
+            if value.dtype != lanes.dtype or value.size != len(value):
+                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
+            values.append(np.broadcast_to(value.reshape(-1), self._trials))
+        return lanes.put(np.stack(values, axis=1) if values else np.empty((self._trials, 0)))
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
         """Return what is equal for equal sets of values."""
@@ -101,17 +104,21 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
     """Return the program for a structure; `make` writes it, and returns its hyperparameters and rates.
 
     key: equal for stacks of one structure and shapes. Where a formula looks at a hyperparameter while it is
-    recorded, the program serves those with the same values of it.
+    recorded, the program serves those with the same values of it. What was written is kept on disk, too.
     """
     with _LOCK:
-        for entry in _MADE.get(key, ()):
+        if key not in _MADE:
+            if len(_MADE) >= _MOST:
+                _MADE.clear()
+            _MADE[key] = written.read(written.name_of(key, sources.components))
+        entries = _MADE[key]
+        for entry in entries:
             if sources.values(entry.reads) == entry.values:
                 return entry.made
         with noting_reads() as read:
             program, nodes, rates = make()
         reads = tuple(sorted({sources.of(array) for array in read}))
         result = Made(program, tuple(sources.of(node.value) for node in nodes), rates, bool(reads))
-        if len(_MADE) >= _MOST:
-            _MADE.clear()
-        _MADE.setdefault(key, []).append(_Entry(reads, sources.values(reads), result))
+        entries.append(_Entry(reads, sources.values(reads), result))
+        written.write(written.name_of(key, sources.components), entries[-MOST_VALUES:])
         return result

@@ -12,17 +12,24 @@ from typing import NamedTuple
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.gathering import Gathered, gather
 from anncore.engine.lanes.graphs import LONG, Pass, UpdateGraph, hyper_inputs
-from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
+from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
-    *("groups", "steps", "pass", "pass_of_the_rest", "update", "kinds", "numbers", "theta", "grads", "state"),
-    *("hypers", "update_hypers", "rates", "times", "x", "y", "order", "starts", "shared", "work"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),
+    *("x", "y", "order", "starts", "firsts", "work"),
+    *("turns", "updates", "tables", "sections"),
 )
-"""The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
-that is smaller, and an update are functions of the table, a group and a step: `numbers` is of weights."""
-FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
+"""The table of training. A pass, and the pass of an epoch's last batch where that is smaller, are functions
+of the table, a group and a step. `numbers` is of weights. The updates of group g are those from `turns[g]` to
+`turns[g + 1]`: each a function, a table of its own, and which group of that table g is."""
+UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "owned", "work")
+"""The table of an optimizer's updates; its states follow. Trials in lanes that it does not own stay as they
+are, so that several optimizers can share a group. An update is a function of this, a group and a step."""
+FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "firsts", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
 """The table of a loss; the groups' z and y lie so many vectors apart."""
@@ -35,6 +42,7 @@ class Program(NamedTuple):
 
     text: str
     work: int  # vectors of memory
+    length: int  # of the text, about, and the same on all machines
 
 
 class Layout(NamedTuple):
@@ -80,89 +88,49 @@ class _Kernel:
         workspace. start: where the batch begins in the order of each lane's examples.
         """
         code, lanes = self.code, self.code.kind.lanes
-        order = code.at(self.arguments["order"], code.product(group, lanes), "ptr")
-        shared = code.load_scalar("i64", self.arguments["shared"], group)
-        sources = {
-            name: code.at(self.arguments[name], code.product(group, lanes), "ptr") for name, _, _ in arrays
-        }
-
-        def together() -> None:
-            self._copied(arrays, sources, order, batch, start, 1)
-
-        def apart() -> None:
-            self._copied(arrays, sources, order, batch, start, lanes)
-
-        same = code.add(f"icmp ne i64 {shared}, 0")
-        code.branch(same, together, apart)
-
-    def _copied(
-        self,
-        arrays: Sequence[tuple[str, int, int]],
-        sources: Mapping[str, str],
-        order: str,
-        batch: int,
-        start: Index,
-        lanes: int,
-    ) -> None:
-        code, scalar = self.code, self.code.kind.scalar
-        orders = [code.load_scalar("ptr", order, lane) for lane in range(lanes)]
-        data = {
-            name: [code.load_scalar("ptr", sources[name], lane) for lane in range(lanes)]
-            for name, _, _ in arrays
-        }
-
-        def example(n: Index, _: Sequence[str]) -> Sequence[str]:
-            place = code.sum(start, n)
-            rows = [code.load_scalar("i64", one, place) for one in orders]
-            for name, width, offset in arrays:
-                heads = [
-                    code.at(one, code.product(row, width), scalar)
-                    for one, row in zip(data[name], rows, strict=True)
-                ]
-                self._row(heads, width, code.sum(offset, code.product(n, width)))
-            return []
-
-        code.loop(batch, example)
-
-    def _row(self, heads: Sequence[str], width: int, target: Index) -> None:
-        code = self.code
-
-        def number(d: Index, _: Sequence[str]) -> Sequence[str]:
-            values = [code.load_scalar(code.kind.scalar, head, d) for head in heads]
-            if len(values) == 1:
-                vector = code.splat(values[0])
-            else:
-                vector = "poison"
-                for lane, value in enumerate(values):
-                    vector = code.add(
-                        f"insertelement {code.type} {vector}, {code.kind.scalar} {value}, i32 {lane}"
-                    )
-            code.store(vector, self.arguments["work"], code.sum(target, d))
-            return []
-
-        code.loop(width, number)
+        own = code.product(group, lanes)
+        tables = [
+            Gathered(code.at(self.arguments[name], own, "ptr"), width, offset)
+            for name, width, offset in arrays
+        ]
+        order = code.at(self.arguments["order"], own, "ptr")
+        firsts = code.at(self.arguments["firsts"], code.product(group, lanes + 1), "i64")
+        gather(code, tables, order, firsts, self.arguments["work"], batch, start)
 
 
 def driver_program() -> Program:
-    """Return the kernel of training: for each group and step a pass, then an update, both of the table."""
+    """Return the kernel of training: for each group and step a pass, then the updates of the group."""
     kernel = _Kernel("float32", TRAINING)
     code, arguments = kernel.code, kernel.arguments
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        first = code.load_scalar("i64", arguments["turns"], g)
+        last = code.load_scalar("i64", arguments["turns"], code.sum(g, 1))
+        turns = code.add(f"sub i64 {last}, {first}")
+
         def step(s: Index, _: Sequence[str]) -> Sequence[str]:
             kind = code.load_scalar("i64", arguments["kinds"], s)
             whole = code.add(f"icmp eq i64 {kind}, 0")
             one, other = arguments["pass"], arguments["pass_of_the_rest"]
             chosen = code.add(f"select i1 {whole}, ptr {one}, ptr {other}")
-            for function in (chosen, arguments["update"]):
-                code.lines.append(f"call void {function}(ptr %table, i64 {g}, i64 {s})")
+            code.lines.append(f"call void {chosen}(ptr %table, i64 {g}, i64 {s})")
+
+            def turn(number: Index, _: Sequence[str]) -> Sequence[str]:
+                at = code.sum(first, number)
+                function = code.load_scalar("ptr", arguments["updates"], at)
+                table = code.load_scalar("ptr", arguments["tables"], at)
+                section = code.load_scalar("i64", arguments["sections"], at)
+                code.lines.append(f"call void {function}(ptr {table}, i64 {section}, i64 {s})")
+                return []
+
+            code.loop(turns, turn)
             return []
 
         code.loop(arguments["steps"], step)
         return []
 
     code.loop(arguments["groups"], group)
-    return Program(code.function(), 0)
+    return Program(code.function(), 0, code.length)
 
 
 def update_program(dtype: str, update: UpdateGraph) -> Program:
@@ -171,7 +139,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
     """
     states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*TRAINING, *states), PLACE)
+    kernel = _Kernel(dtype, (*UPDATE, *states), PLACE)
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
@@ -188,14 +156,15 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
         update.t: Place(pointer),
+        update.owned: Place(kernel.group("owned", group, 1)),
         **dict(zip(update.states, held, strict=True)),
-        **kernel.hypers(own, kernel.group("update_hypers", group, len(own))),
+        **kernel.hypers(own, kernel.group("hypers", group, len(own))),
         **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
     }
     work = Workspace(pointer, 1)
     outputs = list(zip(update.results, [theta, *held], strict=True))
     Lowering(code, inputs, outputs, work, (LONG, numbers))
-    return Program(code.function(), work.vectors)
+    return Program(code.function(), work.vectors, code.length)
 
 
 def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
@@ -226,7 +195,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return Program(code.function(), work.vectors)
+    return Program(code.function(), work.vectors, code.length)
 
 
 def _weights(
@@ -281,7 +250,7 @@ def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)
 
 
 def loss_program(dtype: str, pass_: Pass) -> Program:
@@ -306,4 +275,4 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)

@@ -19,16 +19,10 @@ from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.compiling import Argument, address, kernel
 from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
 from anncore.engine.lanes.facts import facts_of, signature
-from anncore.engine.lanes.graphs import (
-    forward_pass,
-    hyper_inputs,
-    leaves,
-    training_pass,
-    update_graph,
-)
-from anncore.engine.lanes.layout import Lanes, aligned
+from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes, aligned
 from anncore.engine.lanes.programs import (
     TRAINING,
     Layout,
@@ -36,9 +30,8 @@ from anncore.engine.lanes.programs import (
     driver_program,
     forward_program,
     pass_program,
-    update_program,
 )
-from anncore.engine.nested import asks, nested, scope_of
+from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
 from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
@@ -67,40 +60,37 @@ class LaneStack(Stack):
         self._refuse()
         self._agreed = agreed  # whether its kernels need no comparison with the formulas
         self._orders = Orders(self.trials, self.data)
-        self.lanes = Lanes(self._orders.group, self.dtype)
+        self.lanes = Lanes(self._lane_order(), self.dtype)
         self.layout = Layout.of(self.specs)
         self.running = Layout.of(self._state.specs)
         self._theta = self.lanes.empty(self.layout.size)
         self._grads = self.lanes.empty(self.layout.size)
         self._running = self.lanes.empty(self.running.size)
-        self._states: list[Array] = []
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
-        self._shared = self.lanes.shared(self._orders.group)
+        self._firsts = self.lanes.firsts(self._orders.group)
         self._loaded = False
-        self._functions: tuple[int, ...] = ()  # passes and update, by address
+        self._functions: tuple[int, ...] = ()  # passes, by address
+
+    def _lane_order(self) -> Array:
+        """Return the trials as they lie in the lanes: by optimizer, and of one those with the same data."""
+        lengths = [run.rows.stop - run.rows.start for run in self.optimizers]
+        runs = np.repeat(np.arange(len(lengths)), lengths)
+        return np.lexsort((self._orders.group, runs))
 
     def _refuse(self) -> None:
-        network, run = self.network, self._only_run
+        network = self.network
         if network.learns or network.adjusts or network.turns or not network.is_followed:
             raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
         if network.draws:
             raise Unlowerable("an activation that draws random numbers")
-        for component in components_of(self)["network"]:
+        for component in components_of(self):
             if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
                 raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
         if self.data[0].w_train is not None:
             raise Unlowerable("weighted examples")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
-        if scope_of(run.optimizer) != "number" or asks(run.optimizer):
-            raise Unlowerable(f"optimizer {run.optimizer.name} is not a formula of each number by itself")
-
-    @property
-    def _only_run(self) -> OptimizerRun:
-        if len(self._runs) != 1:
-            raise Unlowerable("several optimizers in one stack")
-        return self._runs[0]
 
     @property
     def when(self) -> tuple[bool, bool] | None:
@@ -119,7 +109,7 @@ class LaneStack(Stack):
         parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
-        facts = signature(components_of(self)["network"])
+        facts = signature(components_of(self))
         return (*parts, codes, facts, self.dtype, self._orders.widths, self.network_outputs, self.when)
 
     @cached_property
@@ -146,51 +136,47 @@ class LaneStack(Stack):
         return program, hyper_inputs(pass_.graph), 0
 
     @cached_property
-    def _made_update(self) -> Made:
-        """The kernel of the update, which serves networks of all sizes."""
-        run, part = self._only_run, self.trials[0].parts["optimizer"]
-        own = structure(part, self.registry), codes_of(part)
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in leaves(run.state))
-        facts = signature(components_of(self)["optimizer"])
-        return made(("update", own, facts, run.scheduled, state, self.dtype), self.sources, self._update)
+    def _updates(self) -> list[LaneUpdate]:
+        """The optimizers. Raises Unlowerable, with the reason, for one that lanes cannot compute."""
+        return [
+            LaneUpdate(run, self.trials[run.rows.start], self.registry, self.lanes) for run in self.optimizers
+        ]
 
-    def _update(self) -> tuple[Program, list[Node], int]:
-        run = self._only_run
-        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
-        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
-        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return update_program(self.dtype, update), own, len(update.rates)
-
-    def write(self) -> int:
-        """Write the kernels of steps and passes, and compile nothing; return the length of the longest one.
+    def write_passes(self) -> int:
+        """Write the kernels of passes, and compile nothing; return the length of the longest one.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        self._only_run.initialize()
-        programs = (*self._made_passes, self._made_update, self.made_forward)
-        return max(len(made.program.text) for made in programs)
+        return max(made.program.length for made in (*self._made_passes, self.made_forward))
 
-    @property
-    def looks(self) -> bool:
-        """Whether a formula looks at hyperparameters, so that other values may have another kernel."""
-        return any(made.looks for made in (*self._made_passes, self._made_update, self.made_forward))
+    def write_updates(self) -> tuple[int, bool]:
+        """Write the kernels of updates, and compile nothing; return the length of the longest one.
+
+        The second value tells whether an optimizer looks at hyperparameters, so that other values may have
+        another kernel. Raises ComponentError, with the reason, where lanes cannot do what an optimizer does.
+        """
+        for update in self._updates:
+            update.run.initialize()
+        made = [update.made for update in self._updates]
+        return max(one.program.length for one in made), any(one.looks for one in made)
 
     def prepare(self) -> None:
         """Make the kernels of training; the optimizer must have its first state."""
         if self._functions:
             return
-        programs = [made.program for made in (*self._made_passes, self._made_update)]
-        texts = {program.text for program in programs}
-        if not self._agreed and not texts <= _AGREED:
-            refuse_disagreement(self)
-            _AGREED.update(texts)
-        *passes, update = [address(program.text) for program in programs]
-        self._functions = passes[0], passes[-1], update
+        passes = [made.program for made in self._made_passes]
+        if not self._agreed:
+            for update in self._updates:
+                texts = {program.text for program in (*passes, update.made.program)}
+                if not texts <= _AGREED:
+                    refuse_disagreement(self, update.run.rows.start)
+                    _AGREED.update(texts)
+        functions = [address(program.text) for program in passes]
+        self._functions = functions[0], functions[-1]
         self._driver = kernel(driver_program().text)
-        self._work = aligned((max(program.work for program in programs), self.lanes.lanes), self.dtype)
+        most = max(program.work for program in (*passes, *(update.made.program for update in self._updates)))
+        self._work = aligned((most, self.lanes.lanes), self.dtype)
         self._hypers = self.hypers(self._made_passes[0].hypers)
-        self._update_hypers = self.hypers(self._made_update.hypers)
 
     @property
     def gradients(self) -> Array:
@@ -213,13 +199,13 @@ class LaneStack(Stack):
 
     @property
     def optimizers(self) -> list[OptimizerRun]:
-        """The optimizers; lanes have one."""
+        """The optimizers, each on its own trials."""
         self._settle()
         return self._runs
 
     def stuck(self) -> dict[int, str]:
         """Return the rows whose optimizer's state is not finite, each with the reason."""
-        if self._loaded and all(np.isfinite(state).all() for state in self._states):
+        if self._loaded and all(update.finite for update in self._updates):
             return {}
         return super().stuck()
 
@@ -230,18 +216,12 @@ class LaneStack(Stack):
 
     @cached_property
     def sources(self) -> Sources:
-        """The hyperparameters of its components."""
-        return Sources(self)
+        """The hyperparameters of network and loss."""
+        return Sources(components_of(self), len(self.trials))
 
     def hypers(self, sources: Sequence[Source]) -> Array:
-        """Return hyperparameters in lanes, in this order."""
-        values = []
-        for source in sources:
-            value = self.sources.array(source)
-            if value.dtype != self.lanes.dtype or value.size != len(value):
-                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
-            values.append(np.broadcast_to(value.reshape(-1), len(self.trials)))
-        return self.lanes.put(np.stack(values, axis=1) if values else np.empty((len(self.trials), 0)))
+        """Return hyperparameters of network and loss in lanes, in this order."""
+        return self.sources.laid(sources, self.lanes)
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -251,37 +231,36 @@ class LaneStack(Stack):
         """Make the updates from `first` to `last`."""
         self.prepare()
         self._load()
-        run, count = self._only_run, last - first + 1
+        count = last - first + 1
         order, starts, kinds = self._orders.next(count)
-        rates = self._made_update.rates
-        paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
-        if rates:
-            for at, t in enumerate(range(first, last + 1)):
-                factors = np.concatenate([rate[:, :, 0] for rate in run.paced(t, steps)], axis=1)
-                paced[:, at] = self.lanes.put(factors)
+        shared: dict[str, Argument] = {
+            "numbers": self.layout.size,
+            "theta": self._theta,
+            "grads": self._grads,
+            "work": self._work,
+        }
+        entries = [update.table(first, last, steps, shared) for update in self._updates]
+        turns = Turns.of(self._updates, self.lanes.groups, entries)
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
             "pass": self._functions[0],
             "pass_of_the_rest": self._functions[1],
-            "update": self._functions[2],
             "kinds": kinds,
-            "numbers": self.layout.size,
-            "theta": self._theta,
-            "grads": self._grads,
             "state": self._running,
             "hypers": self._hypers,
-            "update_hypers": self._update_hypers,
-            "rates": paced,
-            "times": np.arange(first, last + 1).astype(self.dtype),
             "x": self._x,
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
-            "shared": self._shared,
-            "work": self._work,
+            "firsts": self._firsts,
+            **shared,
+            "turns": turns.turns,
+            "updates": turns.updates,
+            "tables": turns.tables,
+            "sections": turns.sections,
         }
-        self._driver([*(values[name] for name in TRAINING), *self._states])
+        self._driver([values[name] for name in TRAINING])
         self._now = (last, steps)
         self._ahead = True
 
@@ -292,8 +271,8 @@ class LaneStack(Stack):
         self.lanes.put(self._trained.all, self._theta)
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
-        self._only_run.unshare()
-        self._states = [self.lanes.put(state[:, 0, :]) for state in leaves(self._only_run.state)]
+        for update in self._updates:
+            update.load()
         self._loaded = True
 
     def _settle(self) -> None:
@@ -304,8 +283,8 @@ class LaneStack(Stack):
         self.lanes.take(self._theta, self._trained.all)
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
-        for state, own in zip(leaves(self._only_run.state), self._states, strict=True):
-            self.lanes.take(own, state[:, 0, :])
+        for update in self._updates:
+            update.unload()
 
     @property
     def batch(self) -> tuple[Array, Array]:
@@ -338,7 +317,7 @@ class LaneStack(Stack):
     def evaluated_lanes(self) -> tuple[Array, Array]:
         """Return the weights to evaluate at, and the network's state, in lanes."""
         self._load()
-        if not self._only_run.elsewhere:
+        if not any(run.elsewhere for run in self._runs):
             return self._theta, self._running
         self._settle()
         theta = self._trained.all.copy()

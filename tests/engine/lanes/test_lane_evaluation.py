@@ -12,7 +12,7 @@ from trial_factory import make_trial
 from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.evaluator import LaneEvaluator
-from anncore.engine.lanes.layout import Lanes
+from anncore.engine.lanes.places import Lanes
 from anncore.engine.lanes.stack import LaneStack
 from anncore.engine.training import _loaded, train_stack
 
@@ -43,7 +43,7 @@ def stack_of(count: int, **options: Any) -> LaneStack:
 @pytest.mark.parametrize("count", [1, 5, 16, 32, 33])
 def test_numbers_come_back_from_lanes_as_they_were_put(count: int) -> None:
     for group in (np.zeros(count, int), np.arange(count) % 3, np.arange(count)[::-1] // 4):
-        lanes = Lanes(group, "float32")
+        lanes = Lanes(np.argsort(group, kind="stable"), "float32")
         values = np.random.default_rng(0).random((count, 7)).astype("float32")
         back, wider = np.empty_like(values), np.zeros((count, 9), "float32")
         laid = lanes.put(values)
@@ -91,7 +91,7 @@ def test_a_state_that_overflows_is_found_in_the_lanes() -> None:
     stack = stack_of(18)
     stack.advance(1, 2, 20)
     assert stack.stuck() == {}
-    stack._states[0][1, 3, 1] = np.inf  # the trial in the second lane of the second group
+    stack._updates[0]._states[0][1, 3, 1] = np.inf  # the trial in the second lane of the second group
     stack._ahead = True
     assert list(stack.stuck()) == [17]
     assert "adam is not finite" in stack.stuck()[17]
