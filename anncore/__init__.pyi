@@ -177,8 +177,9 @@ from .evidence.always_valid import (
     always_valid_p as always_valid_p,
     pairs_until_decided as pairs_until_decided,
 )
+from .evidence.csv_text import to_csv as to_csv
 from .evidence.planning import pairs_for_power as pairs_for_power, pairs_range as pairs_range
-from .evidence.results import Results as Results, to_csv as to_csv
+from .evidence.results import Results as Results
 from .evidence.selection import (
     select as select,
     selection_gaps as selection_gaps,

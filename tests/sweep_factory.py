@@ -99,7 +99,7 @@ def load_slow(folder: Path) -> Any:
 
 def without_seconds(results: Results | Path) -> list[dict[str, str]]:
     """Return trials.csv's rows but for what may differ between two runs."""
-    from anncore.evidence.results import to_csv
+    from anncore.evidence.csv_text import to_csv
 
     data = (results / "trials.csv").read_bytes() if isinstance(results, Path) else to_csv(results.trials)
     rows = csv.DictReader(io.StringIO(data.decode(), newline=""))

@@ -68,6 +68,7 @@ def _blas_kernels() -> str:
     )
 
 
+@cache
 def environment_digest(text: str) -> str:
     """Return the short name of what `numeric_environment` says; "" of "", which is unknown."""
     return hashlib.sha256(text.encode()).hexdigest()[:8] if text else ""

@@ -118,8 +118,11 @@ def load(trials: Sequence[Trial], registry: Registry) -> list[Prepared]:
     result = []
     for trial in trials:
         part, split, dtype = trial.parts["dataset"], trial.split, trial.train.dtype
-        key = (part.text, *sorted(part.paths.items()), split.text, trial.sweep_seed, trial.seed)
-        if key not in made:
-            made[key] = prepare(part, split, trial.sweep_seed, trial.seed, registry, dtype)
-        result.append(made[key])
+        same = (id(part), id(split), trial.sweep_seed, trial.seed)  # the same objects for most trials
+        if same not in made:
+            key = (part.text, *sorted(part.paths.items()), split.text, trial.sweep_seed, trial.seed)
+            if key not in made:
+                made[key] = prepare(part, split, trial.sweep_seed, trial.seed, registry, dtype)
+            made[same] = made[key]
+        result.append(made[same])
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from anncore.contract.columns import metric_column, watched_curve
 from anncore.contract.errors import ComponentError
+from anncore.contract.float_maps import Series, series_of
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import AnyNetwork, Array, Moment, overrides
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
 from anncore.engine.decision_maps import corners, lattice, mappable, packed
 from anncore.engine.network_stack import Buffer, Stack
-from anncore.engine.output_and_loss import outputs_per_target
+from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.snapshots import most_examples, taken
 from anncore.engine.split import spread_over
 from anncore.engine.weighting import weighted_mean
@@ -24,6 +26,21 @@ from anncore.engine.weighting import weighted_mean
 # A split is evaluated in pieces of about a batch, so that the values between two layers stay in the cache.
 PIECE = 64
 SLACK = 1e-4  # of a metric's bound, that a score may lie beyond it: sums in float32 round
+
+
+class Outputs:
+    """The outputs' pre-activations of some examples."""
+
+    def __init__(self, z: Array) -> None:
+        self._z = z
+
+    def part(self, examples: slice) -> Outputs:
+        """Return those of some of the examples."""
+        return Outputs(self._z[:, examples])
+
+    def by_trial(self) -> Array:
+        """Return them as (T, N, K)."""
+        return self._z
 
 
 class Evaluator:
@@ -44,24 +61,24 @@ class Evaluator:
         the latter. Of the training split, `Train.eval_train` says how much.
         """
         x, y = self._curve
-        z = self._forward(x)
+        z = self._outputs(x)
         size = self._sample(self._data[0])
         weights = self._weights("curve")
-        columns = {"train_loss": self._loss(z[:, :size], y[:, :size], _part(weights, slice(size)))}
+        columns = {"train_loss": self._loss(z.part(slice(size)), y[:, :size], _part(weights, slice(size)))}
         if not self.has("valid"):
             return columns
-        held = (x[:, size:], z[:, size:], y[:, size:])
+        held = (x[:, size:], z.part(slice(size, None)), y[:, size:])
         return columns | self._columns("valid", held, metrics, _part(weights, slice(size, None)))
 
     def has(self, name: str) -> bool:
         """Tell whether a split has examples."""
         return len(getattr(self._data[0], f"x_{name}")) > 0
 
-    def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
+    def _loss(self, z: Outputs, y: Array, weights: Array | None) -> Array:
         """Return the mean loss of each trial, (T,), weighted where examples have weights (T, N)."""
         if weights is None:
-            return self._stack.output.value(z, y)
-        return weighted_mean(self._stack.output.value, (z, y), weights)
+            return self._stack.output.value(z.by_trial(), y)
+        return weighted_mean(self._stack.output.value, (z.by_trial(), y), weights)
 
     def _weights(self, name: str) -> Array | None:
         """Return the weights of a split's examples, (T, N); None where all count alike."""
@@ -132,20 +149,32 @@ class Evaluator:
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""
         x, y = self._stacked("x", name), self._stacked("y", name)[self._group]
-        return self._columns(name, (x, self._forward(x), y), metrics, self._weights(name))
+        return self._columns(name, (x, self._outputs(x), y), metrics, self._weights(name))
 
     def chance(self) -> Array:
         """Return the training loss of always predicting the mean training target, (T,)."""
-        y = self._stacked("y", "train")[self._group]
-        outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
-        if outputs != y.shape[2]:  # only such a loss knows which outputs stand for the mean
-            return np.full(len(y), np.nan)
-        weights = self._weights("train")
+        every = self._stacked("y", "train")
+        outputs = every.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
+        if outputs != every.shape[2]:  # only such a loss knows which outputs stand for the mean
+            return np.full(len(self._group), np.nan)
+        weights, stack = self._weights("train"), self._stack
         if weights is None:
-            return self._stack.output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+            # One trial tells it for all that have the same data and the same loss.
+            kinds = [
+                (int(group), trial.parts["loss"].text)
+                for group, trial in zip(self._group, stack.trials, strict=True)
+            ]
+            first = {kind: row for row, kind in reversed(list(enumerate(kinds)))}
+            rows = sorted(first.values())
+            output = OutputAndLoss([stack.trials[row] for row in rows], stack.registry, stack.dtype)
+            y = every[self._group[rows]]
+            values = output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+            by_row = {row: at for at, row in enumerate(rows)}
+            return values[[by_row[first[kind]] for kind in kinds]]
+        y, value = every[self._group], stack.output.value_of
         shares = weights[:, :, None] / weights.sum(axis=1)[:, None, None]
         mean = (y * shares).sum(1, keepdims=True).astype(y.dtype)
-        return weighted_mean(self._stack.output.value_of, (np.broadcast_to(mean, y.shape), y), weights)
+        return weighted_mean(value, (np.broadcast_to(mean, y.shape), y), weights)
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
         """Return the decision maps of the trials at some rows of the stack.
@@ -174,17 +203,17 @@ class Evaluator:
     def _columns(
         self,
         name: str,
-        split: tuple[Array, Array, Array],
+        split: tuple[Array, Outputs, Array],
         metrics: Sequence[Any],
         weights: Array | None = None,
     ) -> dict[str, Array]:
-        """Return the loss and the metrics of a split: its x (G, N, D), and z and y (T, N, K)."""
+        """Return the loss and the metrics of a split: its x (G, N, D), outputs, and y (T, N, K)."""
         x, z, y = split
         columns = {metric_column(name): self._loss(z, y, weights)}
         columns |= self._measured(name, x, [metric for metric in metrics if metric.from_network])
         metrics = [metric for metric in metrics if not metric.from_network]
         if metrics:
-            output, target = self._stack.output.predict(z), y
+            output, target = self._stack.output.predict(z.by_trial()), y
             if not self._plain:
                 output, target = (values * self._scale + self._shift for values in (output, target))
             for metric in metrics:
@@ -228,6 +257,10 @@ class Evaluator:
             for row in rows
         }
 
+    def _outputs(self, x: Array) -> Outputs:
+        """Return the outputs' pre-activations for the data of every group."""
+        return Outputs(self._forward(x))
+
     def _forward(self, x: Array) -> Array:
         """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
         weights = self._stack.evaluated()
@@ -262,12 +295,19 @@ def _part(weights: Array | None, examples: slice) -> Array | None:
     return None if weights is None else weights[:, examples]
 
 
-def _refuse_out_of_bounds(metric: Any, values: Array) -> None:
-    """Raise ComponentError for a score outside the metric's bounds, beyond rounding; NaN is allowed."""
-    bounds = Interval.parse(metric.bounds)
+@cache
+def _bounds(text: str) -> tuple[Interval, float, float]:
+    """Return a metric's bounds, and between which numbers a score must lie."""
+    bounds = Interval.parse(text)
     low, high = (
         bound + sign * SLACK * max(1, abs(bound)) for bound, sign in ((bounds.low, -1), (bounds.high, 1))
     )
+    return bounds, low, high
+
+
+def _refuse_out_of_bounds(metric: Any, values: Array) -> None:
+    """Raise ComponentError for a score outside the metric's bounds, beyond rounding; NaN is allowed."""
+    bounds, low, high = _bounds(metric.bounds)
     outside = (values < low) | (values > high)
     if outside.any():
         raise ComponentError(
@@ -297,11 +337,7 @@ class History:
         """The steps of all evaluations so far."""
         return tuple(self._steps)
 
-    def curves(self, trials: Sequence[int]) -> list[dict[str, tuple[float, ...]]]:
+    def curves(self, trials: Sequence[int]) -> list[Series]:
         """Return all values so far of some trials, by name."""
-        names = list(self._values)
-        table = np.array([self._values[name] for name in names])[:, :, trials]
-        return [
-            {name: tuple(values) for name, values in zip(names, series, strict=True)}
-            for series in table.transpose(2, 0, 1).tolist()
-        ]
+        table = np.array(list(self._values.values()))[:, :, trials]
+        return series_of(tuple(self._values), table.transpose(2, 0, 1))

@@ -23,7 +23,7 @@ from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared, refuse_changed
 from anncore.engine.network import StackNetwork, without_output
 from anncore.engine.noise import Noise
-from anncore.engine.optimizing import Trained, Turn, seeds_of
+from anncore.engine.optimizing import OptimizerRun, Trained, Turn, seeds_of
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 from anncore.engine.weighting import weighted_mean
@@ -74,41 +74,69 @@ class Stack:
             len(trials), (spec for spec in self.network.specs if spec.role == "state"), self.dtype
         )
         self._gradients = Buffer(len(trials), self.specs, self.dtype)
-        self.theta, self.grads = self._trained.all, self._gradients.all
-        self.weights: Mapping[str, Array] = {**self._trained.views, **self._state.views}
+        self._weights: Mapping[str, Array] = {**self._trained.views, **self._state.views}
+        self.grads = self._gradients.all
         self.grad_views: Mapping[str, Array] = self._gradients.views
-        trained = Trained(self.specs, self.theta, self.grads)
+        trained = Trained(self.specs, self._trained.all, self.grads)
         self._turns = [
             Turn(self.trials, registry, trained, names, self._evaluate)
             for names in self.network.turns or (None,)
         ]
-        self.optimizers = [run for turn in self._turns for run in turn.runs]
+        self._runs = [run for turn in self._turns for run in turn.runs]
         self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None
         self.now = (0, 0)  # the step and the number of steps
 
+    @property
+    def theta(self) -> Array:
+        """All weights that are trained, (T, P)."""
+        return self._trained.all
+
+    @property
+    def weights(self) -> Mapping[str, Array]:
+        """The weights and the network's state by name, (T, fan_in, fan_out) each."""
+        return self._weights
+
+    @property
+    def optimizers(self) -> list[OptimizerRun]:
+        """The optimizers, each on its own trials."""
+        return self._runs
+
+    def stuck(self) -> dict[int, str]:
+        """Return the rows whose optimizer's state is not finite, each with the reason."""
+        return {row: why for run in self.optimizers for row, why in run.stuck().items()}
+
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
-        drawn: dict[tuple[Any, ...], Mapping[str, Array]] = {}
+        drawn: dict[tuple[Any, ...], int] = {}
+        weights: list[Mapping[str, Array]] = []
+        owner = np.empty(len(self.trials), np.intp)
         for spec in self.network.specs:
             if spec.role != "weight":
                 self.weights[spec.name][...] = spec.initial
         for row, trial in enumerate(self.trials):
             part = trial.parts["initializer"]
-            key = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
+            key = (id(part), trial.sweep_seed, trial.seed)
             if key not in drawn:  # all arms of a seed start from the same weights
-                rng = stream(trial.sweep_seed, trial.seed, "init")
-                initializer = build_part(part, self.registry)
-                refuse_changed(part, initializer)
-                drawn[key] = initializer.draw(rng, self.specs)
-                self._refuse_misfits(initializer.name, drawn[key])
-            for name, values in drawn[key].items():
-                self.weights[name][row] = values
+                named = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
+                if named not in drawn:
+                    drawn[named] = len(weights)
+                    rng = stream(trial.sweep_seed, trial.seed, "init")
+                    initializer = build_part(part, self.registry)
+                    refuse_changed(part, initializer)
+                    weights.append(initializer.draw(rng, self.specs))
+                    self._refuse_misfits(initializer.name, weights[-1])
+                drawn[key] = drawn[named]
+            owner[row] = drawn[key]
+        for at, values in enumerate(weights):
+            rows = np.flatnonzero(owner == at)
+            for name, value in values.items():
+                self.weights[name][rows] = value
         self._draw_state()
         self._adjust()
         for turn in self._turns:
             turn.load()
-        for optimizer in self.optimizers:
+        for optimizer in self._runs:
             optimizer.initialize()
 
     def _refuse_misfits(self, name: str, drawn: Mapping[str, Array]) -> None:
@@ -252,7 +280,7 @@ class Stack:
 
     def evaluated(self) -> Mapping[str, Array]:
         """Return the weights to evaluate at; for some optimizers these are not the weights in training."""
-        if not any(optimizer.elsewhere for optimizer in self.optimizers):
+        if not any(optimizer.elsewhere for optimizer in self._runs):
             return self.weights
         theta = self.theta.copy()
         for turn in self._turns:
@@ -265,5 +293,5 @@ class Stack:
 
     def observe(self, score: Array, t: int) -> None:
         """Give the validation losses (T,) after step t to the schedules that use them."""
-        for optimizer in self.optimizers:
+        for optimizer in self._runs:
             optimizer.observe(score[optimizer.rows], t)

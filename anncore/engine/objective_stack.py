@@ -207,6 +207,10 @@ class ObjectiveStack:
         """Return what answers questions about arguments, with the step's noise, for one run."""
         return _Asked(self.functions, self.theta[:, None, :].copy(), self._noise, rows)
 
+    def stuck(self) -> dict[int, str]:
+        """Return the rows whose optimizer's state is not finite, each with the reason."""
+        return {row: why for run in self.optimizers for row, why in run.stuck().items()}
+
     def value(self) -> Array:
         """Return every trial's value without noise, (T,), at the arguments to evaluate at."""
         return self.functions.value(self.evaluated()[:, None, :])

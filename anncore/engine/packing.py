@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,24 +21,50 @@ from anncore.engine.problem import Known, problem_of
 # 16.1 with 64 and 18.3 with 128; 20-256-256-10 222 with 4, 217 with 8 and 249 with 16.
 CACHE_BYTES = 16 << 20
 MOST_TRIALS = 256
+MOST_IN_LANES = 1024
+"""Lanes take a group of trials through all steps of a call, so that only calls from Python and what is made
+once for each stack depend on its size."""
+
+Rank = tuple[str, ...]
+"""The order of equal components: see `Problem.order`."""
 
 
 def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
     """Divide trials into stacks of equal shapes, each small enough for the cache.
 
-    Trials with equal components lie next to each other. A group that fills fewer stacks than there are jobs
-    is divided among the jobs. None of this changes the numbers of a trial.
+    Trials with equal components lie next to each other, and among these the trials with the same data: a
+    stack that holds few data sets draws, and reads, the order of few. A group that fills fewer stacks than
+    there are jobs is divided among the jobs. None of this changes the numbers of a trial.
     """
     groups: dict[str, list[Trial]] = {}
     known: Known = {}
+    places: dict[tuple[Any, ...], int] = {}  # of data, in the order in which trials name them
+    memo: dict[tuple[Any, ...], tuple[str, Rank]] = {}  # trials of one configuration share their parts
+    rows: dict[str, list[tuple[Rank, int, int]]] = {}
     for trial in trials:
-        groups.setdefault(_shape_key(trial, registry, known), []).append(trial)
-    for members in groups.values():
-        members.sort(key=lambda trial: _order(trial, registry))
+        same = id(trial.parts), id(trial.train), id(trial.split), trial.test, trial.timeout
+        if same not in memo:
+            memo[same] = _shape_key(trial, registry, known), _order(trial, registry)
+        shape, rank = memo[same]
+        members = groups.setdefault(shape, [])
+        place = places.setdefault(_data(trial), len(places))
+        rows.setdefault(shape, []).append((rank, place, len(members)))
+        members.append(trial)
+    for shape, members in groups.items():
+        order = [at for _, _, at in sorted(rows[shape])]
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
-        for rows in np.array_split(np.arange(len(members)), stacks):
-            yield [members[row] for row in rows]
+        alike = -(-stacks // jobs) * jobs  # as many for each job
+        stacks = max(stacks, min(alike, -(-len(members) // 8)))
+        for piece in np.array_split(order, stacks):
+            yield [members[at] for at in piece]
+
+
+def _data(trial: Trial) -> tuple[Any, ...]:
+    """Return what trials with the same data, in the same order of batches, have in common."""
+    dataset = trial.parts.get("dataset")
+    named = () if dataset is None else (dataset.text, trial.split.text)
+    return trial.sweep_seed, trial.seed, *named
 
 
 def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
@@ -70,4 +97,5 @@ def stack_size(trial: Trial, registry: Registry) -> int:
     numbers = 7 * size + 4 * batch * units
     if asks_for_residuals(build_part(trial.parts["optimizer"], registry)):
         numbers += 3 * batch * outputs * size  # their derivatives, and these taken apart
-    return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))
+    most = MOST_IN_LANES if trial.train.engine == LANES else MOST_TRIALS
+    return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, most))

@@ -144,7 +144,8 @@ class NetworkOnData(Problem):
     def evaluator(self, stack: Stack) -> Evaluator:
         """Return the evaluator, which scores networks on the splits."""
         if stack.strides:
-            from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
+            from anncore.engine.lanes.evaluator import LaneEvaluator
+            from anncore.engine.lanes.stack import LaneStack
 
             assert isinstance(stack, LaneStack)
             return LaneEvaluator(stack)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column
+from anncore.contract.float_maps import numbers_of
 from anncore.contract.hyperparameters import build
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
@@ -41,8 +42,9 @@ def train_stack(trials: Sequence[Trial], registry: Registry, beat: Beat | None =
         data = _loaded(trials, registry)
         started = time.perf_counter()
         rows: dict[tuple[Any, ...], list[int]] = {}
-        for row, trial in enumerate(trials):
-            rows.setdefault(problem_of(trial).shapes_of(data[row]), []).append(row)
+        shapes = _shapes(trials, data)
+        for row in range(len(trials)):
+            rows.setdefault(shapes[row], []).append(row)
         results: dict[int, TrialResult] = {}
         aside = 0.0
         for group in rows.values():
@@ -62,10 +64,14 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
+        shapes = _shapes(trials, data)
+        looked_at: set[tuple[Any, ...]] = set()  # trials of one configuration share their parts
         for row, trial in enumerate(trials):
-            problem = problem_of(trial)
-            shapes, order = problem.shapes_of(data[row]), problem.order(trial, registry)
-            structure = (trial.train.text, repr(shapes), *order)
+            same = id(trial.parts), id(trial.train), shapes[row]
+            if same in looked_at:
+                continue
+            looked_at.add(same)
+            structure = (trial.train.text, repr(shapes[row]), *problem_of(trial).order(trial, registry))
             if structure in known:
                 continue
             known.add(structure)
@@ -80,17 +86,27 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
 
 def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Any]:
     """Return each trial's data, as its problem loads them."""
+    problems = [problem_of(trial) for trial in trials]
     loaded: dict[int, Any] = {}
     for problem in PROBLEMS:
-        rows = [row for row, trial in enumerate(trials) if problem_of(trial) is problem]
+        rows = [row for row, mine in enumerate(problems) if mine is problem]
         loaded.update(zip(rows, problem.load([trials[row] for row in rows], registry), strict=True))
     return [loaded[row] for row in range(len(trials))]
+
+
+def _shapes(trials: Sequence[Trial], data: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the shapes of each trial's data; many trials have the same data."""
+    known: dict[int, tuple[Any, ...]] = {}
+    for trial, mine in zip(trials, data, strict=True):
+        if id(mine) not in known:
+            known[id(mine)] = problem_of(trial).shapes_of(mine)
+    return [known[id(mine)] for mine in data]
 
 
 def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, int]:
     """Return the stack of those trials whose shapes are the first one's, its evaluator, and its examples."""
     data = _loaded(trials, registry)
-    shapes = [problem_of(trial).shapes_of(mine) for trial, mine in zip(trials, data, strict=True)]
+    shapes = _shapes(trials, data)
     alike = [row for row, shape in enumerate(shapes) if shape == shapes[0]]
     run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
     return run.stack, run.evaluator, run.n_train
@@ -116,10 +132,12 @@ def moments_of(train: Train, steps: int) -> set[int]:
     return {step for step in asked if step <= steps}
 
 
-def _exploded(losses: Sequence[float], limit: float) -> bool:
-    """Say whether a final loss is not finite or above the limit; a limit that is NaN or 0 sets none."""
-    bound = limit if math.isfinite(limit) and limit > 0 else math.inf
-    return not all(math.isfinite(loss) and loss <= bound for loss in losses)
+def _exploded(losses: Array, limits: Array) -> Array:
+    """Say of which trials a final loss (T, splits) is not finite or above the limit, (T,); a limit that is
+    NaN or 0 sets none.
+    """
+    bounds = np.where(np.isfinite(limits) & (limits > 0), limits, math.inf)
+    return np.asarray(~(np.isfinite(losses) & (losses <= bounds[:, None])).all(axis=1))
 
 
 class _Stopping:
@@ -230,8 +248,9 @@ class _Run:
         self.history.add(t, trials, columns)
         sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
         reasons = self.stopping.reasons(trials, columns)
-        overflowed = {row: why for run in self.stack.optimizers for row, why in run.stuck().items()}
-        sound &= [int(place) not in overflowed for place in places]
+        overflowed = self.stack.stuck()
+        if overflowed:
+            sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
         for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
@@ -263,23 +282,23 @@ class _Run:
             scores = self.curve_metrics if split == "train" else self.metrics
             columns |= self.evaluator.split(split, scores)
         columns |= watched
-        rows = list(closing)
-        table = np.array([column[rows] for column in columns.values()], float).T.tolist()
-        limits = (self.settings.diverged_above * self.evaluator.chance())[rows].tolist()
+        rows, names = list(closing), tuple(columns)
+        table = np.array([column[rows] for column in columns.values()], float).T
+        limits = self.settings.diverged_above * self.evaluator.chance()[rows]
+        finals = table[:, [names.index(metric_column(split)) for split in splits]]
+        diverged = np.array([status == "diverged" for status, _ in closing.values()])
+        # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
+        others = np.array([not name.endswith("_loss") for name in names])
+        table[diverged[:, None] & others] = math.nan
+        diverged |= _exploded(finals, limits)
         indices = self.rows[rows].tolist()
-        curves = self.history.curves(indices)
-        for i, (status, stopped) in enumerate(closing.values()):
-            metrics = dict(zip(columns, table[i], strict=True))
-            if status == "diverged":
-                # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
-                metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif _exploded([metrics[metric_column(split)] for split in splits], limits[i]):
-                status = "diverged"
+        steps, metrics, curves = self.history.steps, numbers_of(names, table), self.history.curves(indices)
+        for i, (_, stopped) in enumerate(closing.values()):
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,
-                status=status,
-                metrics=metrics,
-                steps=self.history.steps,
+                status="diverged" if diverged[i] else "ok",
+                metrics=metrics[i],
+                steps=steps,
                 curves=curves[i],
                 steps_done=t,
                 stopped=stopped,

@@ -46,8 +46,7 @@ class TrialMaker:
         problem, arm = self.namer.problem(config), self.namer.arm(config)
         text, values = self.namer.config(config), self.namer.values(config)
         train = self._train(experiment.train_on(labels), phase)
-        engine: Any = train.engine
-        split = experiment.split_of(labels.get("dataset"))
+        split, engine = experiment.split_of(labels.get("dataset")), ""
         for seed in seeds:
             trial = Trial(
                 parts=parts,
@@ -64,14 +63,20 @@ class TrialMaker:
                 values=values,
                 timeout=experiment.limits.timeout,
             )
-            if engine == AUTO:
-                engine = engine_of(trial, experiment.registry)
-            elif engine == LANES and train.engine == LANES:
-                self._refuse_lanes(trial)
-            if engine != train.engine:
-                train = self._on(train, engine)
-                trial = replace(trial, train=train)
+            if not engine:  # the same for all seeds
+                engine = self._engine(trial)
+                if engine != train.engine:
+                    train = self._on(train, engine)
+                    trial = replace(trial, train=train)
             yield trial
+
+    def _engine(self, trial: Trial) -> str:
+        """Return the engine of a configuration's trials; refuse lanes where these cannot compute them."""
+        if trial.train.engine == AUTO:
+            return engine_of(trial, self.experiment.registry)
+        if trial.train.engine == LANES:
+            self._refuse_lanes(trial)
+        return trial.train.engine
 
     def _on(self, train: Train, engine: Any) -> Train:
         """Return how to train on an engine, the same object for all trials."""

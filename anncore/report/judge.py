@@ -15,8 +15,9 @@ from anncore.contract.kinds import Task
 from anncore.contract.loading import load_registry
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Split, Train
+from anncore.evidence.csv_text import to_csv
 from anncore.evidence.frame import refuse_other_frames
-from anncore.evidence.results import PlanSummary, to_csv
+from anncore.evidence.results import PlanSummary
 from anncore.evidence.selection import select
 from anncore.experiment.model import Experiment, Limits, Select
 from anncore.report.outside import Asked, Outside, outside

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from anncore.contract.trial import Phase
+from anncore.evidence.curves import Curves
 from anncore.evidence.measures import with_floor_steps
-from anncore.evidence.results import PlanSummary, Results, curves_frame, trials_frame
+from anncore.evidence.results import PlanSummary, Results, trials_frame
 from anncore.evidence.selection import select, with_fresh_scores
 from anncore.running.store import Store
 
@@ -28,16 +29,20 @@ def collect(
     rows = {phase: store.planned(phase) for phase in phases}
     planned = [row for phase in phases for row in rows[phase]]
     keys = dict.fromkeys(row.key for row in planned)
-    frame = trials_frame(planned, store.results(keys, curves=False))
+    held = Curves()
+    # Where all curves are asked for, the store is read once.
+    frame = trials_frame(
+        planned, held.noted(store.results(keys)) if curves else store.results(keys, curves=False)
+    )
     tuned = rows["tune"] and (frame["phase"] == "tune").sum() == len(rows["tune"])
-    curved = keys if curves else {}
     if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
-        curved = dict.fromkeys(row.key for row in rows["report"])
+        for result in store.results(row.key for row in rows["report"]):
+            held.add(result)
     reported = [row.key for row in rows["report"]] if curves else []
     # Steps to a function's floor are counted in whole curves.
     most = MOST_VALUES if experiment.problem.scored else math.inf
     spared = {row.key for row in rows["report"]}
-    series = curves_frame(store.results(curved), curved, most=most, spared=spared)
+    series = held.frame(keys, most=most, spared=spared)
     trials = with_floor_steps(frame, series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select, experiment.selection_rule)

@@ -27,6 +27,8 @@ SCHEMA = 3
 OLDEST = 1  # the oldest schema that can still be read
 WRITABLE = 2  # the oldest schema whose keys mean what ours do: such a file is written on, and is of ours then
 APPLICATION = 0x616E6E78  # "annx"
+LOG_PAGES = 4000  # of 4 KiB, that the log holds before they are copied into the file
+CACHE_KIB = 16 << 10
 BUSY_SECONDS = 10.0  # a reader holds the file for moments only
 HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)  # what a lock says that somebody has
 DAMAGE = ("not a database", "malformed", "no such", "decode", "corrupt", "unsupported file format")
@@ -173,6 +175,10 @@ class Database:
             )
         # In WAL mode a killed process loses nothing even so; only a machine's crash may take the last rows.
         self.execute("PRAGMA synchronous = NORMAL")
+        # Each row touches another page of the keys' index. With SQLite's own limits of 4 MB and 2 MB these
+        # pages were written again and again: a hundred thousand small trials took twice as long to keep.
+        self.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        self.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if tables:
             assert self._connection is not None
             # One transaction, so that a kill leaves all of it or nothing.

@@ -12,8 +12,11 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+
+from anncore.contract.float_maps import FloatMap, Numbers, Series, numbers_in, series_in
 
 SHORT = 4096  # bytes
 
@@ -25,13 +28,20 @@ def pack_floats(series: Mapping[str, Sequence[float]], steps: Sequence[int] = ()
     of all first, which takes about half off, as neighbours share their exponents; of short ones it would take
     little but time.
     """
-    names = list(series)
-    length = len(series[names[0]]) if names else 0
-    values = np.array([series[name] for name in names], "<f8").reshape(len(names), length)
-    head = _head(tuple(names), length, tuple(steps))
-    if values.nbytes < SHORT:
-        return head + b"\0" + values.tobytes()
-    planes = values.view(np.uint8).reshape(-1, 8).T.tobytes()
+    return _packed(series_in(series), tuple(steps))
+
+
+def pack_numbers(numbers: Mapping[str, float]) -> bytes:
+    """Return named floats as a compact blob, as series of one number each."""
+    return _packed(numbers_in(numbers), ())
+
+
+def _packed(floats: FloatMap[Any], steps: tuple[int, ...]) -> bytes:
+    raw = floats.raw
+    head = _head(floats.names, floats.length if floats.names else 0, steps)
+    if len(raw) < SHORT:
+        return head + b"\0" + raw
+    planes = np.frombuffer(raw, np.uint8).reshape(-1, 8).T.tobytes()
     return zlib.compress(head + b"\0" + planes, 1)
 
 
@@ -41,8 +51,20 @@ def _head(names: tuple[str, ...], length: int, steps: tuple[int, ...]) -> bytes:
     return json.dumps([names, length, steps], separators=(",", ":")).encode()
 
 
-def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], dict[str, tuple[float, ...]]]:
+def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], Series]:
     """Return what `pack_floats` was given: steps, and series by name; raises ValueError for another blob."""
+    names, length, steps, raw = _unpacked(blob)
+    return steps, Series(names, length, raw)
+
+
+def unpack_numbers(blob: bytes) -> Numbers:
+    """Return what `pack_numbers` was given; raises ValueError for another blob."""
+    names, _, _, raw = _unpacked(blob)
+    return Numbers(names, 1, raw)
+
+
+def _unpacked(blob: bytes) -> tuple[tuple[str, ...], int, tuple[int, ...], bytes]:
+    """Return the names, the length of a series, the steps, and the floats' bytes."""
     short = blob[:1] == b"["  # where zlib's own begin with another byte
     try:
         head, _, body = (blob if short else zlib.decompress(blob)).partition(b"\0")
@@ -51,8 +73,7 @@ def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], dict[str, tuple[float, 
     names, length, steps = _read_head(head)
     if not short:
         body = np.frombuffer(body, np.uint8).reshape(8, -1).T.tobytes()
-    values = np.frombuffer(body, "<f8").reshape(len(names), length)
-    return steps, {name: tuple(row) for name, row in zip(names, values.tolist(), strict=True)}
+    return names, length, steps, body
 
 
 @lru_cache(maxsize=64)

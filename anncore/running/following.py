@@ -21,7 +21,7 @@ from anncore.contract.errors import StoreError
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, TrialResult
 from anncore.running.database import Database
 from anncore.running.shared_texts import SharedTexts
-from anncore.running.store import result_columns, result_of
+from anncore.running.stored_rows import result_columns, result_of
 
 PHASES: tuple[Phase, ...] = ("tune", "report")
 ROWS = 64  # that are read between two looks at the clock

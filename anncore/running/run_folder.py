@@ -33,7 +33,8 @@ from anncore.contract.registry import HOME
 from anncore.contract.shown import shortened
 from anncore.contract.stand_ins import describe
 from anncore.engine.datasets import Shapes
-from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, gzip_chunks
+from anncore.evidence.csv_text import csv_chunks, gzip_chunks
+from anncore.evidence.results import Cost, PlanSummary, Results
 from anncore.experiment.model import Experiment, Rounds
 from anncore.experiment.read import ReadOptions
 from anncore.experiment.select_metric import resolve_select

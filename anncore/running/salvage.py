@@ -30,7 +30,8 @@ from anncore.running.database import APPLICATION, SCHEMA, WRITABLE, locked
 from anncore.running.files import not_written, replace_file
 from anncore.running.run_folder import RunFolder
 from anncore.running.shared_texts import checked_text, planned_row, text_name
-from anncore.running.store import Store, result_columns, result_of
+from anncore.running.store import Store
+from anncore.running.stored_rows import result_columns, result_of
 
 NAME = "trials.sqlite"
 MAGIC = b"SQLite format 3\0"

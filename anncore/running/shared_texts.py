@@ -32,6 +32,7 @@ REMEMBERED = 20_000  # texts in memory; the store has all
 SEED = ',"seed":'
 OPEN = f"{SEED}null"  # where the seed stands in what trials share
 SHORT = '{"of":"'
+NAME = 10  # characters of a name
 SHARED = ("split", "train")  # beside the parts
 OWN = ("key", "phase", "seed")  # of a planned row, in the row itself
 
@@ -124,7 +125,7 @@ class SharedTexts:
         ):
             plain = {name: value for name, value in planned._asdict().items() if name not in OWN}
             last = self._last = planned, self.keep(json.dumps(plain, ensure_ascii=False))
-        return f'{SHORT}{last[1]}","seed":{json.dumps(planned.seed)}}}'
+        return f'{SHORT}{last[1]}","seed":{canonical(planned.seed)}}}'
 
     def planned(self, phase: Phase, key: str, row: str) -> PlannedRow:
         """Return the planned row that `row` was given; those of one configuration share their labels."""
@@ -139,13 +140,17 @@ def planned_row(
     known: dict[str, dict[str, Any]] | None = None,
 ) -> PlannedRow:
     """Return a planned row from its columns; text: gives the text of a name. known: what is read already."""
-    plain = json.loads(row)
-    if "of" not in plain:  # of an older store
-        return PlannedRow(**plain)
-    name, known = plain["of"], {} if known is None else known
+    name, digits = row[len(SHORT) : len(SHORT) + NAME], row[len(SHORT) + NAME + 1 + len(SEED) : -1]
+    seed: Any = int(digits) if digits.isascii() and digits.isdecimal() else None
+    if row != f'{SHORT}{name}"{SEED}{seed}}}':  # written by hand, or with a seed below 0
+        plain = json.loads(row)
+        if "of" not in plain:  # of an older store
+            return PlannedRow(**plain)
+        name, seed = plain["of"], plain["seed"]
+    known = {} if known is None else known
     if name not in known:
         known[_bounded(known, name)] = json.loads(text(name))
-    return PlannedRow(key=key, phase=phase, seed=plain["seed"], **known[name])
+    return PlannedRow(key=key, phase=phase, seed=seed, **known[name])
 
 
 def checked_text(key: str, row: str) -> bytes:
@@ -155,7 +160,7 @@ def checked_text(key: str, row: str) -> bytes:
 
 def text_name(text: str) -> str:
     """Return the name of a text."""
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())[:10].decode()
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())[:NAME].decode()
 
 
 def _fraction(digits: str) -> float:

@@ -26,7 +26,7 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -38,12 +38,14 @@ from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, T
 from anncore.engine.decision_maps import DecisionMap, PackedMaps, intact, unpacked
 from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
-from anncore.running.float_blobs import pack_floats, unpack_floats
 from anncore.running.shared_texts import TABLE as TEXTS, SharedTexts, checked_text
+from anncore.running.stored_rows import result_columns, result_of, row_of
 
 Drawn = TypeVar("Drawn")
 
 CHUNK = 500  # parameters in one statement; SQLite admits 999 everywhere
+
+SCANNED = 2  # times as many rows as keys are asked for may be read to find these
 
 TABLES = """
 CREATE TABLE trials (
@@ -146,7 +148,7 @@ class Store:
         moments = [(result.key, step, blob) for result in results for step, blob in result.moments]
         environments = {result.environment for result in results if result.environment}
         with self._transaction():
-            rows = [_row(result, self._texts.shortened(trial.text)) for trial, result in pairs]
+            rows = [row_of(result, self._texts.shortened(trial.text)) for trial, result in pairs]
             self._file.execute_many(
                 "INSERT OR IGNORE INTO environments VALUES (?,?)",
                 [(environment_digest(text), text) for text in environments],
@@ -168,18 +170,35 @@ class Store:
 
     def results(self, keys: Iterable[str], *, curves: bool = True) -> Iterator[TrialResult]:
         """Yield the results of the keys that have one, in no particular order."""
-        columns = result_columns(curves, self._checked)
         texts = self._environment_texts()
         with self._file.guarded():
+            for row in self._rows(list(dict.fromkeys(keys)), result_columns(curves, self._checked)):
+                try:
+                    yield result_of(row, texts, self._checked)
+                except (ValueError, TypeError, KeyError, struct.error) as problem:
+                    raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
+
+    def _rows(self, keys: Sequence[str], columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns, of which the first is the key, of the rows of trials that have these keys."""
+        (last,) = self._file.execute("SELECT coalesce(max(rowid), 0) FROM trials").fetchone()
+        if last > SCANNED * len(keys):
             for chunk in _chunks(keys):
-                rows = self._file.execute(
-                    f"SELECT {columns} FROM trials WHERE key IN ({_marks(chunk)})", chunk
-                )
-                for row in rows.fetchall():
-                    try:
-                        yield result_of(row, texts, self._checked)
-                    except (ValueError, TypeError, KeyError, struct.error) as problem:
-                        raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
+                marks = _marks(chunk)
+                found = self._file.execute(f"SELECT {columns} FROM trials WHERE key IN ({marks})", chunk)
+                yield from found.fetchall()
+            return
+        # Where most rows are asked for, one after the other is faster than each by its key. No statement
+        # stays open between two pieces, so that others may write; what they write has higher numbers.
+        wanted, first = set(keys), 0
+        while first < last:
+            rows = self._file.execute(
+                f"SELECT {columns}, rowid FROM trials WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?",
+                (first, last, CHUNK),
+            ).fetchall()
+            if not rows:
+                return
+            first = rows[-1][-1]
+            yield from (row[:-1] for row in rows if row[0] in wanted)
 
     def descriptions(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return by key what determined the trials' numbers, as `Trial.description` was then."""
@@ -412,65 +431,6 @@ class Store:
             "SELECT trials, checksum FROM phases WHERE phase = ?", (phase,)
         ).fetchone()
         return noted or (0, 0)
-
-
-# Between rows and results
-
-
-def result_columns(curves: bool, checked: bool) -> str:
-    """Return what `result_of` reads of a row; stores of schema 1 have neither environments nor checksums."""
-    own = "key, description, status, metrics, steps_done, stopped, error, train_seconds"
-    head = f"{own}, environment, checksum" if checked else f"{own}, '', 0"
-    if not curves:
-        return f"{head}, NULL, 0"
-    return f"{head}, curves, curves_checksum" if checked else f"{head}, curves, 0"
-
-
-def _row(result: TrialResult, description: str) -> tuple[Any, ...]:
-    """Return a result as the columns of its row, in the order of the table."""
-    metrics = pack_floats({name: (value,) for name, value in result.metrics.items()})
-    curves = pack_floats(result.curves, result.steps)
-    environment, seconds = environment_digest(result.environment), float(result.train_seconds)
-    head = (
-        *(result.key, description, result.status, metrics, result.steps_done),
-        *(result.stopped, result.error, seconds, environment),
-    )
-    return (
-        *(result.key, description, result.status, metrics, curves, result.steps_done),
-        *(result.stopped, result.error, seconds, environment),
-        *(_checksum(head), zlib.crc32(curves)),
-    )
-
-
-def _checksum(head: Sequence[Any]) -> int:
-    """Return the checksum of all columns but the curves; raises where a number or a blob is none."""
-    key, description, status, metrics, steps_done, stopped, error, seconds, environment = head
-    texts = "\0".join(map(str, (key, description, status, stopped, error, environment)))
-    return zlib.crc32(struct.pack("<qd", steps_done, seconds) + metrics + texts.encode())
-
-
-def result_of(row: Sequence[Any], environments: Mapping[str, str], checked: bool) -> TrialResult:
-    """Return the result of a row; raises ValueError, or what a wrong type raises, for a damaged one."""
-    *head, checksum, curves, curves_checksum = row
-    key, _, status, metrics, steps_done, stopped, error, seconds, environment = head
-    if checked and _checksum(head) != checksum:
-        raise ValueError("its checksum does not fit")
-    if checked and curves is not None and zlib.crc32(curves) != curves_checksum:
-        raise ValueError("the checksum of its curves does not fit")
-    _, values = unpack_floats(metrics)
-    steps, series = ((), {}) if curves is None else unpack_floats(curves)
-    return TrialResult(
-        key=key,
-        status=status,
-        metrics={name: value[0] for name, value in values.items()},
-        steps=steps,
-        curves=series,
-        steps_done=steps_done,
-        stopped=stopped,
-        error=error,
-        train_seconds=seconds,
-        environment=environments[environment] if environment else "",
-    )
 
 
 def _of_trial(key: str, problem: object) -> str:

@@ -181,10 +181,9 @@ class Work:
         Where the stack raises, each trial is trained alone, and fails alone with its traceback.
         """
         registry = self.prepare()
-        for trial in task.trials:
-            stale = _stale(trial, registry)
-            if stale:
-                return Stale(stale)
+        stale = _stale(task.trials, registry)
+        if stale:
+            return Stale(stale)
         self.warm_up(task)
         pulse = _Pulse(self._tell or partial(self.hear, task), task.deadline)
         try:
@@ -261,15 +260,22 @@ def _explained(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, trace)).strip()
 
 
-def _stale(trial: Trial, registry: Registry) -> str:
-    """Say what of a trial is not here in the version it was planned with; "" where all is."""
-    if trial.engine != engine_version():
-        return (
-            f"the trials were planned with annx's {trial.engine}, and a worker has {engine_version()}; "
-            "install the same versions there."
-        )
-    for part in trial.parts.values():
+def _stale(trials: Sequence[Trial], registry: Registry) -> str:
+    """Say what of some trials is not here in the version it was planned with; "" where all is."""
+    for engine in dict.fromkeys(trial.engine for trial in trials):
+        if engine != engine_version():
+            return (
+                f"the trials were planned with annx's {engine}, and a worker has {engine_version()}; "
+                "install the same versions there."
+            )
+    looked_at: set[tuple[str, str, str]] = set()  # trials differ in few components
+    parts = {id(part): part for trial in trials for part in trial.parts.values()}
+    for part in parts.values():
         for component in _with_refs(part):
+            named = component.kind, component.name, component.code
+            if named in looked_at:
+                continue
+            looked_at.add(named)
             reason = _stale_part(component, registry)
             if reason:
                 return reason

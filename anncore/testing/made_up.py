@@ -20,8 +20,9 @@ from anncore.contract.kinds import Array, Objective, Task
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, PlannedRow, Split, Status, Train, TrialResult
 from anncore.engine.decision_maps import DecisionMap, quantized
+from anncore.evidence.curves import curves_frame
 from anncore.evidence.measures import with_floor_steps
-from anncore.evidence.results import Cost, PlanSummary, Results, curves_frame, trials_frame
+from anncore.evidence.results import Cost, PlanSummary, Results, trials_frame
 from anncore.evidence.selection import select, with_fresh_scores
 from anncore.experiment.model import Entry, Experiment, Limits, Select
 

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.arena import Time
 from benchmarks.contenders import Annx, Contender, Jax, Lanes, Matmul, Sklearn, Torch
 from benchmarks.networks import Case
+from benchmarks.overhead import COUNTED, PARTS
 from benchmarks.profile import PHASES
 from benchmarks.reports import ASKED, STAGES
 
@@ -22,6 +23,8 @@ class Lines:
         self.profiles: list[Row] = []
         self.own: list[Row] = []
         self.beyond: list[Row] = []
+        self.scores: list[Row] = []
+        self.overhead: list[Row] = []
         self.groups: list[Row] = []
         self.reports: list[Row] = []
         self.stages: list[Row] = []
@@ -77,6 +80,18 @@ class Lines:
         """Add what evaluation, history and storage add to training."""
         self.beyond.append(
             [f"{case.name}, stack of {seconds['stack']:.0f}", f"{seconds['share']:.1%}", "under 15 %"]
+        )
+
+    def add_scores(self, case: Case, shares: Mapping[str, float]) -> None:
+        """Add what evaluations add to steps."""
+        name = f"{case.name}, stack of {shares['stack']:.0f}"
+        self.scores.append([name, f"{shares['history']:.1%}; 15 %", f"{shares['ends']:.1%}"])
+
+    def add_overhead(self, sweep: str, us: Mapping[str, float]) -> None:
+        """Add what a trial costs beside its steps."""
+        counted = sum(us[part] for part in COUNTED)
+        self.overhead.append(
+            [sweep, *(_number(us[part]) for part in PARTS), f"{counted:.0f}; 100", _number(sum(us.values()))]
         )
 
     def add_groups(self, sweep: str, seconds: Mapping[str, float]) -> None:
@@ -155,6 +170,16 @@ class Lines:
             ),
             _table(
                 "Evaluation, history and storage relative to training", ["", "share", "target"], self.beyond
+            ),
+            _table(
+                "Evaluations of a tuning trial relative to its steps: history; final scores",
+                ["", "history; target", "final scores"],
+                self.scores,
+            ),
+            _table(
+                "A sweep of 20,000 trials of 2-16-1 for 500 steps: CPU us per trial",
+                ["", *PARTS, f"{', '.join(COUNTED)}; target", "all"],
+                self.overhead,
             ),
             _table(
                 "A report of ten thousand trials, figures and all",

@@ -15,6 +15,7 @@ pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installe
 from benchmarks.arena import Team
 from benchmarks.contenders import CONTENDERS
 from benchmarks.networks import CASES, Case
+from benchmarks.overhead import SHAPES as SWEEPS, by_part, scores
 from benchmarks.profile import own_share, profile
 from benchmarks.reports import SHAPES, STORED, from_file_to_answer, made_up, rendered, stored
 from benchmarks.sweeps import beyond_training, rates
@@ -115,6 +116,26 @@ def test_beyond_training(
     seconds = benchmark.pedantic(measured, rounds=1)
     lines.add_beyond(case, seconds)
     benchmark.extra_info.update(seconds)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_scores(
+    case: Case, benchmark: Any, registry: Registry, pytestconfig: pytest.Config, lines: Lines
+) -> None:
+    def measured() -> dict[str, float]:
+        with one_blas_thread():
+            return scores(case, registry, rounds(pytestconfig))
+
+    shares = benchmark.pedantic(measured, rounds=1)
+    lines.add_scores(case, shares)
+    benchmark.extra_info.update(shares)
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_overhead(sweep: str, benchmark: Any, registry: Registry, tmp_path: Path, lines: Lines) -> None:
+    us = benchmark.pedantic(lambda: by_part(sweep, registry, tmp_path), rounds=1)
+    lines.add_overhead(sweep, us)
+    benchmark.extra_info.update(us)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -57,7 +57,9 @@ def test_the_networks_gradient_equals_finite_differences(
     ]
     stack = Stack(trials, registry, load(trials, registry))
     stack.initialize()
-    stack.theta += 0.1 * np.random.default_rng(0).standard_normal(stack.theta.shape)  # biases off zero too
+    stack.theta[...] += 0.1 * np.random.default_rng(0).standard_normal(
+        stack.theta.shape
+    )  # biases off zero too
     x, y = stack.batches.take()
 
     def loss_of(theta: np.ndarray) -> np.ndarray:

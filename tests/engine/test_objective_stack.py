@@ -25,7 +25,7 @@ from anncore.contract.trial import Stop, Trial, TrialResult
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 from anncore.evidence.cautions import audit
-from anncore.evidence.results import curves_frame
+from anncore.evidence.curves import curves_frame
 from anncore.evidence.study import Study
 from anncore.experiment import load_experiment
 from anncore.experiment.plan import make_plan

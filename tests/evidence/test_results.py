@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from anncore.contract.trial import Part, PlannedRow, Split, Train, Trial, TrialResult
-from anncore.evidence.results import csv_chunks, curves_frame, to_csv, to_gzip, trials_frame
+from anncore.evidence.csv_text import csv_chunks, to_csv, to_gzip
+from anncore.evidence.curves import curves_frame
+from anncore.evidence.results import trials_frame
 from anncore.running.collect import phase_frame
 from anncore.running.store import Store
 
@@ -125,7 +127,7 @@ def test_a_csv_keeps_every_digit_and_line() -> None:
 def test_a_table_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.DataFrame({"name": ["a", "=b", None, "c\r"] * 3, "x": np.arange(12) / 7})
     whole = to_csv(table)
-    monkeypatch.setattr("anncore.evidence.results.CSV_ROWS", 5)
+    monkeypatch.setattr("anncore.evidence.csv_text.CSV_ROWS", 5)
     pieces = list(csv_chunks(table))
     assert len(pieces) == 3
     assert b"".join(pieces) == whole
@@ -199,3 +201,36 @@ def test_curves_are_thinned_by_the_stated_rule(most: int, tuned: Any, reported: 
         assert mine["step"].tolist() == [*steps, *steps]
         assert mine["value"].tolist() == [float(step) for step in (*steps, *steps)]
         assert mine["metric"].tolist() == ["train_loss"] * len(steps) + ["valid_loss"] * len(steps)
+
+
+def test_cells_that_repeat_are_what_pandas_writes() -> None:
+    """Also where they are equal and spelled otherwise, as zeros of both signs are; pandas is the oracle."""
+    text: Any = pd.Series([""]).dtype
+    frame = pd.DataFrame(
+        {
+            "key": pd.Series([f"{place:064x}" for place in range(60)], dtype=text),
+            "share": np.tile([0.0, -0.0, math.nan, 0.25, 1 / 3, -math.inf], 10),
+            "loss": np.arange(60) / 7,
+            "step": np.tile(np.arange(0, 600, 50), 5),
+            "is": np.tile([True, False], 30),
+        }
+    )
+    assert to_csv(frame) == frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def test_a_frame_without_columns_is_a_line() -> None:
+    assert to_csv(pd.DataFrame()) == b"\n"
+
+
+def test_configurations_that_share_labels_keep_their_own_values() -> None:
+    labels = {"optimizer": "sgd"}
+    rows = [
+        PlannedRow(f"{lr}{seed}", "report", "p", "sgd", f"lr={lr}", labels, {"optimizer.lr": lr}, seed)
+        for seed in (1, 0)
+        for lr in (0.1, 0.2)
+    ]
+    frame = trials_frame(rows, [result(row.key) for row in rows[::-1]])
+    assert frame["config"].tolist() == ["lr=0.1", "lr=0.2"] * 2
+    assert frame["optimizer.lr"].tolist() == [0.1, 0.2] * 2
+    assert frame["seed"].tolist() == [1, 1, 0, 0]
+    assert frame["optimizer"].tolist() == ["sgd"] * 4

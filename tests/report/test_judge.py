@@ -23,7 +23,7 @@ from anncore.cli.group import cli
 from anncore.cli.judge import roles_of
 from anncore.contract.errors import ReportError
 from anncore.contract.loading import load_registry
-from anncore.evidence.results import to_csv
+from anncore.evidence.csv_text import to_csv
 from anncore.report.build import build_report, plain
 from anncore.report.markdown import render_markdown
 from anncore.report.outside import Asked, Outside, outside

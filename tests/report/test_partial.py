@@ -15,7 +15,8 @@ from shipped import REGISTRY
 from sweep_factory import TUNED, load
 
 from anncore.contract.trial import PlannedRow
-from anncore.evidence.results import Results, to_csv
+from anncore.evidence.csv_text import to_csv
+from anncore.evidence.results import Results
 from anncore.report.build import build_report, plain
 from anncore.report.export import leaderboard, trials_table
 from anncore.report.html import render_html

@@ -17,7 +17,7 @@ from sweep_factory import TUNED, load
 
 import anncore
 from anncore import Executor, StoreError, load_run, sweep
-from anncore.evidence.results import to_csv
+from anncore.evidence.csv_text import to_csv
 from anncore.running.environment import environment
 from anncore.running.run_folder import RunFolder
 

@@ -616,3 +616,35 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     replace_file(tmp_path / "a", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("asked", [1, 7, 1200])
+def test_results_are_found_by_key_and_in_passing(asked: int, tmp_path: Path) -> None:
+    """A few are looked up, many are met while all are read; each comes once either way."""
+    trials = [make_trial(seed) for seed in range(1200)]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add((trial, make_result(trial, steps_done=trial.seed)) for trial in trials)
+        store.delete(trial.key for trial in trials[:3])
+        wanted = {trial.key: trial.seed for trial in trials[-asked:]}
+        got = [(result.key, result.steps_done) for result in store.results([*wanted, "unknown"])]
+        assert sorted(got) == sorted((key, seed) for key, seed in wanted.items() if seed >= 3)
+
+
+def test_results_may_be_replaced_while_they_are_read(tmp_path: Path) -> None:
+    trials = [make_trial(seed) for seed in range(1100)]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add((trial, make_result(trial)) for trial in trials)
+        met = []
+        for result in store.results([trial.key for trial in trials]):
+            met.append(result.key)
+            if len(met) == 1:
+                store.add([(trials[0], make_result(trials[0], "diverged"))])
+        assert len(met) == len(set(met))
+        assert set(store.statuses(met).values()) == {"ok", "diverged"}
+
+
+def test_seeds_of_every_sign_and_size_are_planned(tmp_path: Path) -> None:
+    seeds = [0, -7, 2**70, 5]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.plan("report", [make_trial(seed) for seed in seeds])
+        assert [row.seed for row in store.planned("report")] == seeds

@@ -33,7 +33,7 @@ from anncore import (
 from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
-from anncore.evidence.results import to_csv
+from anncore.evidence.csv_text import to_csv
 from anncore.running.run_folder import RunFolder
 from anncore.running.stopping import interruptible
 from anncore.running.store import Store

@@ -97,7 +97,7 @@ def _updates_key(trial: Trial, registry: Registry) -> tuple[Any, ...]:
 
 
 def _look_at_passes(stack: LaneStack) -> _Look:
-    from anncore.engine.lanes.stack import LaneEvaluator
+    from anncore.engine.lanes.evaluator import LaneEvaluator
 
     try:
         length = stack.write_passes()

@@ -32,6 +32,9 @@ class Lanes:
         self.groups = -(-(first + self.trials) // self.lanes)
         self._order, self._own = order, slice(first, first + self.trials)
         self.rows = order[np.clip(np.arange(self.groups * self.lanes) - first, 0, self.trials - 1)]
+        # Where trials lie in their own order, and fill all lanes, numbers are copied once and not twice.
+        full = len(self.rows) == self.trials
+        self._plain = full and bool((self.rows == np.arange(self.trials)).all())
 
     def section(self, rows: slice) -> tuple[int, Lanes]:
         """Return the lanes of trials at consecutive rows that lie side by side, and the group they begin in.
@@ -57,13 +60,17 @@ class Lanes:
         """Return numbers of trials, (T, n), in lanes, (G, n, L)."""
         target = self.empty(values.shape[1]) if into is None else into
         if values.shape[1]:
-            target[...] = values[self.rows].reshape(self.groups, self.lanes, -1).transpose(0, 2, 1)
+            ordered = values if self._plain else values[self.rows]
+            target[...] = ordered.reshape(self.groups, self.lanes, -1).transpose(0, 2, 1)
         return target
 
     def take(self, lanes: Array, into: Array) -> None:
         """Write numbers that lie in lanes, (G, n, L), for the trials, (T, n)."""
-        whole = lanes.transpose(0, 2, 1).reshape(self.groups * self.lanes, -1)
-        into[self._order] = whole[self._own]
+        turned = lanes.transpose(0, 2, 1)
+        if self._plain and into.flags.c_contiguous:
+            into.reshape(turned.shape)[...] = turned
+            return
+        into[self._order] = turned.reshape(self.groups * self.lanes, -1)[self._own]
 
     def addresses(self, arrays: Sequence[Array], group: Array) -> Array:
         """Return for each lane the address of its trial's own array; group: by trial, which one it is."""

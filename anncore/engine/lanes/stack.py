@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,32 +15,28 @@ from anncore.contract.trial import Trial
 from anncore.engine.batches import Batches, distinct
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
-from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
-from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
+from anncore.engine.lanes.compiling import Argument, address, kernel
+from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
 from anncore.engine.lanes.facts import facts_of, signature
-from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, loss_graph, training_pass
+from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.places import Lanes, aligned
 from anncore.engine.lanes.programs import (
-    FORWARD,
-    LOSS,
     TRAINING,
     Layout,
     Program,
     driver_program,
     forward_program,
-    loss_program,
     pass_program,
 )
 from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
+from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
-MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
-BLOCK = 32  # examples of a forward pass outside training
 
 
 class LaneStack(Stack):
@@ -50,6 +46,7 @@ class LaneStack(Stack):
     """
 
     strides = True
+    _ahead = False  # whether the lanes hold newer numbers than the arrays by trial
 
     def __init__(
         self,
@@ -150,7 +147,7 @@ class LaneStack(Stack):
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        return max(made.program.length for made in (*self._made_passes, self._made_forward))
+        return max(made.program.length for made in (*self._made_passes, self.made_forward))
 
     def write_updates(self) -> tuple[int, bool]:
         """Write the kernels of updates, and compile nothing; return the length of the longest one.
@@ -184,9 +181,33 @@ class LaneStack(Stack):
     @property
     def gradients(self) -> Array:
         """The gradients of the last step, (T, P)."""
-        grads = np.empty_like(self.theta)
+        grads = np.empty_like(self._trained.all)
         self.lanes.take(self._grads, grads)
         return grads
+
+    @property
+    def theta(self) -> Array:
+        """All weights, (T, P)."""
+        self._settle()
+        return self._trained.all
+
+    @property
+    def weights(self) -> Mapping[str, Array]:
+        """The weights and the network's state by name."""
+        self._settle()
+        return self._weights
+
+    @property
+    def optimizers(self) -> list[OptimizerRun]:
+        """The optimizers, each on its own trials."""
+        self._settle()
+        return self._runs
+
+    def stuck(self) -> dict[int, str]:
+        """Return the rows whose optimizer's state is not finite, each with the reason."""
+        if self._loaded and all(update.finite for update in self._updates):
+            return {}
+        return super().stuck()
 
     @staticmethod
     def evaluator_of(stack: LaneStack) -> LaneEvaluator:
@@ -241,22 +262,25 @@ class LaneStack(Stack):
         }
         self._driver([values[name] for name in TRAINING])
         self._now = (last, steps)
-        self._unload()
+        self._ahead = True
 
     def _load(self) -> None:
         """Bring weights and states into the lanes, once."""
         if self._loaded:
             return
-        self.lanes.put(self.theta, self._theta)
+        self.lanes.put(self._trained.all, self._theta)
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
         for update in self._updates:
             update.load()
         self._loaded = True
 
-    def _unload(self) -> None:
-        """Bring weights and states from the lanes to where all else looks for them."""
-        self.lanes.take(self._theta, self.theta)
+    def _settle(self) -> None:
+        """Bring weights and states from the lanes to where all else looks for them, once it does."""
+        if not self._ahead:
+            return
+        self._ahead = False
+        self.lanes.take(self._theta, self._trained.all)
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
         for update in self._updates:
@@ -269,13 +293,16 @@ class LaneStack(Stack):
 
     def narrowed(self, keep: Array) -> LaneStack:
         """Return a stack of the trials at the rows `keep`; they continue with the same numbers."""
+        self._settle()
         smaller = super().narrowed(keep)
         assert isinstance(smaller, LaneStack)
         smaller._orders.go_on(self._orders)
         return smaller
 
     @cached_property
-    def _made_forward(self) -> Made:
+    def made_forward(self) -> Made:
+        """The kernel of forward passes outside training."""
+
         def make() -> tuple[Program, list[Node], int]:
             shape = (len(self.trials), BLOCK, self._orders.widths[0])
             when = None if self.when is None else (False, True)
@@ -287,45 +314,16 @@ class LaneStack(Stack):
 
         return made(("forward", *self.structure), self.sources, make)
 
-    @cached_property
-    def _forward(self) -> tuple[Kernel, Array, Array]:
-        """The kernel of forward passes, its hyperparameters, and memory for it."""
-        own = self._made_forward
-        work = aligned((own.program.work, self.lanes.lanes), self.dtype)
-        return kernel(own.program.text), self.hypers(own.hypers), work
-
-    def outputs(self, x: Array, group: Array) -> Array:
-        """Return z of data sets x (G, N, D), (T, N, K); group: by trial, which data set is its own."""
-        function, hypers, work = self._forward
+    def evaluated_lanes(self) -> tuple[Array, Array]:
+        """Return the weights to evaluate at, and the network's state, in lanes."""
         self._load()
-        examples = x.shape[1]
-        blocks = -(-examples // BLOCK)
-        order = np.minimum(np.arange(blocks * BLOCK, dtype=np.int64), examples - 1)
-        x = np.ascontiguousarray(x)
-        z = aligned((self.lanes.groups, blocks * BLOCK, self.network_outputs, self.lanes.lanes), self.dtype)
-        values: dict[str, Argument] = {
-            "groups": self.lanes.groups,
-            "steps": blocks,
-            "theta": self._evaluated(),
-            "state": self._running,
-            "hypers": hypers,
-            "x": self.lanes.addresses(list(x), group),
-            "order": np.full(len(self.lanes.rows), order.ctypes.data, np.int64),
-            "firsts": self.lanes.firsts(group),
-            "work": work,
-            "z": z,
-        }
-        function([values[name] for name in FORWARD])
-        return z[:, :examples]
-
-    def _evaluated(self) -> Array:
-        """Return the weights to evaluate at, in lanes."""
-        if not any(run.elsewhere for run in self.optimizers):
-            return self._theta
-        theta = self.theta.copy()
+        if not any(run.elsewhere for run in self._runs):
+            return self._theta, self._running
+        self._settle()
+        theta = self._trained.all.copy()
         for turn in self._turns:
             turn.write_evaluated(theta)
-        return self.lanes.put(theta)
+        return self.lanes.put(theta), self._running
 
 
 class Orders:
@@ -376,86 +374,3 @@ class Orders:
     def go_on(self, before: Orders) -> None:
         """Continue where the batches of a larger stack are."""
         self.next(before._step) if before._step else None
-
-
-class LaneEvaluator(Evaluator):
-    """Scores by kernels: predictions and losses; other metrics are NumPy's, of these predictions."""
-
-    _stack: LaneStack
-
-    def __init__(self, stack: LaneStack) -> None:
-        super().__init__(stack)
-        self._z: tuple[Array, Array] | None = None  # the last predictions, (T, N, K), and the same in lanes
-        self._targets: dict[Any, tuple[Array, Array]] = {}
-        self._losses: dict[Any, tuple[Kernel, Array, Array]] = {}
-
-    def _forward(self, x: Array) -> Array:
-        lanes = self._stack.lanes
-        laid = self._stack.outputs(x, self._group)
-        flat = np.empty((lanes.trials, laid.shape[1] * laid.shape[2]), lanes.dtype)
-        lanes.take(laid.reshape(lanes.groups, -1, lanes.lanes), flat)
-        z: Array = flat.reshape(lanes.trials, *laid.shape[1:3])
-        self._z = z, laid
-        return z
-
-    def _laid(self, z: Array) -> tuple[Array, int]:
-        """Return predictions in lanes, and how many vectors the groups lie apart."""
-        lanes = self._stack.lanes
-        if self._z is not None:
-            whole, laid = self._z
-            start = (z.ctypes.data - whole.ctypes.data) // max(whole.strides[1], 1)
-            same = z.base is not None and z.strides == whole.strides
-            if same and np.may_share_memory(z, whole) and 0 <= start <= whole.shape[1] - z.shape[1]:
-                return laid[:, start:], laid.strides[0] // laid.strides[3] // lanes.lanes
-        put = lanes.put(z.reshape(len(z), -1))
-        return put, put.shape[1]
-
-    def _target(self, y: Array) -> Array:
-        """Return targets in lanes; those of an evaluation are the same arrays every time."""
-        key = y.ctypes.data, y.shape, y.strides
-        if key not in self._targets:
-            if len(self._targets) >= MOST_TARGETS:
-                self._targets.clear()
-            # The array is kept, too, so that no other one takes its place in memory.
-            self._targets[key] = y, self._stack.lanes.put(y.reshape(len(y), -1))
-        return self._targets[key][1]
-
-    def write(self) -> None:
-        """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
-        stack = self._stack
-        self._made_loss((1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs))
-
-    def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
-        stack = self._stack
-
-        def make() -> tuple[Program, list[Node], int]:
-            pass_ = loss_graph(stack.output.pairs[0], (z, y), stack.dtype)
-            return loss_program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
-
-        return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
-
-    def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
-        stack, lanes = self._stack, self._stack.lanes
-        shapes = z.shape, y.shape
-        if shapes not in self._losses:
-            own = self._made_loss(*shapes)
-            work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            self._losses[shapes] = kernel(own.program.text), stack.hypers(own.hypers), work
-        function, hypers, work = self._losses[shapes]
-        laid, apart = self._laid(z)
-        targets, out = self._target(y), lanes.empty(1)
-        values: dict[str, Argument] = {
-            "groups": lanes.groups,
-            "z": laid,
-            "z_apart": apart,
-            "y": targets,
-            "y_apart": targets.shape[1],
-            "hypers": hypers,
-            "work": work,
-            "out": out,
-        }
-        function([values[name] for name in LOSS])
-        result = np.empty((lanes.trials, 1), lanes.dtype)
-        lanes.take(out, result)
-        result[np.isnan(result)] = np.nan  # its sign, which is stored with it, is the processor's choice
-        return result[:, 0]

@@ -75,6 +75,11 @@ class LaneUpdate:
         for state, own in zip(leaves(self.run.state), self._states, strict=True):
             self.lanes.take(own, state[:, 0, :])
 
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers of the state in the lanes are finite."""
+        return all(bool(np.isfinite(state).all()) for state in self._states)
+
     def table(self, first: int, last: int, steps: int, stack: Mapping[str, Array | int]) -> list[Argument]:
         """Return the entries of its table for the updates from `first` to `last`.
 

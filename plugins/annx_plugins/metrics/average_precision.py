@@ -41,19 +41,31 @@ class AveragePrecision(Metric):
             positive = target > 0.5
         else:
             positive = target.argmax(axis=-1)[..., None] == np.arange(output.shape[2])
-        order = (-output).argsort(axis=1, kind="stable")
+        order = (-output).argsort(axis=1)
         scores = np.take_along_axis(output, order, axis=1)
+        tied = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(axis=(1, 2)))
+        if len(tied):  # the order of a sum must not depend on how a processor sorts; else it is the only one
+            order[tied] = (-output[tied]).argsort(axis=1, kind="stable")
         positive = np.take_along_axis(positive, order, axis=1)
-        place = np.broadcast_to(np.arange(1, output.shape[1] + 1)[:, None], output.shape)
-        last = np.ones(output.shape, dtype=bool)  # a run of equal scores ends here
-        last[:, :-1] = scores[:, 1:] != scores[:, :-1]
-        end = np.where(last, place, output.shape[1])[:, ::-1]
-        end = np.minimum.accumulate(end, axis=1)[:, ::-1]  # #{m: p_m ≥ p_n}
-        hits = np.take_along_axis(positive.cumsum(axis=1), end - 1, axis=1)  # TP(p_n)
+        end = np.broadcast_to(np.arange(1, output.shape[1] + 1)[:, None], output.shape)  # #{m: p_m ≥ p_n}
+        hits = positive.cumsum(axis=1)  # TP(p_n)
+        if len(tied):
+            end = end.copy()
+            end[tied] = _ends(scores[tied])
+            hits = np.take_along_axis(hits, end - 1, axis=1)
         count = positive.sum(axis=1)  # (T, C)
         precision = (positive * (hits / end)).sum(axis=1)
         area = np.where(count > 0, precision / np.maximum(count, 1), np.nan)
         return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, area.mean(axis=1))
+
+
+def _ends(scores: Array) -> Array:
+    """Return the place of the last of the scores that are equal to each of some ordered ones."""
+    place = np.broadcast_to(np.arange(1, scores.shape[1] + 1)[:, None], scores.shape)
+    last = np.ones(scores.shape, dtype=bool)  # a run of equal scores ends here
+    last[:, :-1] = scores[:, 1:] != scores[:, :-1]
+    end = np.where(last, place, scores.shape[1])[:, ::-1]
+    return np.minimum.accumulate(end, axis=1)[:, ::-1]
 
 
 @hookimpl

@@ -43,9 +43,11 @@ class CohenKappa(Metric):
         else:
             predicted, true = output.argmax(axis=-1), target.argmax(axis=-1)
         classes = np.arange(max(output.shape[2], 2))
-        guesses = (predicted[..., None] == classes).sum(axis=1).astype(float)  # (T, C)
-        sizes = (true[..., None] == classes).sum(axis=1).astype(float)
-        observed = self._cost(predicted - 1.0 * true).sum(axis=1)
+        guesses, sizes = _counts(predicted, len(classes)), _counts(true, len(classes))
+        if self.weights == "none":
+            observed = (predicted != true).sum(axis=1).astype(float)
+        else:
+            observed = self._cost(predicted - 1.0 * true).sum(axis=1)
         pairs = guesses[:, :, None] * sizes[:, None, :] / output.shape[1]
         by_chance = (self._cost(classes[:, None] - classes) * pairs).sum(axis=(1, 2))
         worse = np.divide(observed, by_chance, out=np.full(len(output), np.nan), where=by_chance > 0)
@@ -56,6 +58,14 @@ class CohenKappa(Metric):
         if self.weights == "none":
             return np.not_equal(distance, 0).astype(float)
         return np.abs(distance) if self.weights == "linear" else distance**2
+
+
+def _counts(labels: Array, classes: int) -> Array:
+    """Return how often each class occurs, (T, C); an array (T, N, C) of all of them takes longer."""
+    if labels.dtype == bool:
+        ones = labels.sum(axis=1)
+        return np.stack([labels.shape[1] - ones, ones], axis=1).astype(float)
+    return np.stack([(labels == label).sum(axis=1) for label in range(classes)], axis=1).astype(float)
 
 
 @hookimpl

@@ -40,14 +40,20 @@ class MCC(Metric):
             predicted, true = (output > 0.5)[..., 0], (target > 0.5)[..., 0]
         else:
             predicted, true = output.argmax(axis=-1), target.argmax(axis=-1)
-        classes = np.arange(max(output.shape[2], 2))
-        guesses = (predicted[..., None] == classes).sum(axis=1).astype(float)  # (T, C)
-        sizes = (true[..., None] == classes).sum(axis=1).astype(float)
+        guesses, sizes = _counts(predicted, output.shape[2]), _counts(true, output.shape[2])
         count = float(output.shape[1])
         covariance = count * (predicted == true).sum(axis=1) - (guesses * sizes).sum(axis=1)
         variances = (count**2 - (guesses**2).sum(axis=1)) * (count**2 - (sizes**2).sum(axis=1))
         score = np.divide(covariance, np.sqrt(variances), out=np.zeros(len(output)), where=variances > 0)
         return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, np.clip(score, -1, 1))
+
+
+def _counts(labels: Array, classes: int) -> Array:
+    """Return how often each class occurs, (T, C); an array (T, N, C) of all of them takes longer."""
+    if labels.dtype == bool:
+        ones = labels.sum(axis=1)
+        return np.stack([labels.shape[1] - ones, ones], axis=1).astype(float)
+    return np.stack([(labels == label).sum(axis=1) for label in range(classes)], axis=1).astype(float)
 
 
 @hookimpl

@@ -118,18 +118,30 @@ def _partial(scores: Array, marked: Array, most: float) -> float:
 
 def _ranks(scores: Array) -> Array:
     """Return the ranks 1 ... N along axis 1; equal scores share the mean of their ranks."""
-    order = scores.argsort(axis=1, kind="stable")
+    order = scores.argsort(axis=1)
     ordered = np.take_along_axis(scores, order, axis=1)
-    place = np.broadcast_to(np.arange(1, scores.shape[1] + 1)[:, None], scores.shape)
-    new = np.ones(scores.shape, dtype=bool)  # a run of equal scores starts here ...
+    place = np.broadcast_to(np.arange(1.0, scores.shape[1] + 1)[:, None], scores.shape)
+    ranks = np.empty(scores.shape)
+    np.put_along_axis(ranks, order, place, axis=1)
+    tied = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=(1, 2)))
+    if len(tied):
+        mean = _mean_places(ordered[tied])
+        few = np.empty(mean.shape)
+        np.put_along_axis(few, order[tied], mean, axis=1)
+        ranks[tied] = few
+    return ranks
+
+
+def _mean_places(ordered: Array) -> Array:
+    """Return the places of ordered scores, those of equal ones replaced by their mean."""
+    place = np.broadcast_to(np.arange(1, ordered.shape[1] + 1)[:, None], ordered.shape)
+    new = np.ones(ordered.shape, dtype=bool)  # a run of equal scores starts here ...
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    last = np.ones(scores.shape, dtype=bool)  # ... and ends here
+    last = np.ones(ordered.shape, dtype=bool)  # ... and ends here
     last[:, :-1] = new[:, 1:]
     first_place = np.maximum.accumulate(np.where(new, place, 0), axis=1)
-    last_place = np.minimum.accumulate(np.where(last, place, scores.shape[1])[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(scores.shape)
-    np.put_along_axis(ranks, order, (first_place + last_place) / 2, axis=1)
-    return ranks
+    last_place = np.minimum.accumulate(np.where(last, place, ordered.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    return (first_place + last_place) / 2
 
 
 @hookimpl
