@@ -154,6 +154,14 @@ class Graph:
         place = formula_place() if self.writing else None
         return Node(function, nodes, tuple(sorted(options.items())), like, known=known, place=place)
 
+    def changed_by_options(self, ufunc: Any, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+        """Return the symbol of a ufunc with options, such as out=; by default it is refused."""
+        raise refuse_out(ufunc, options)
+
+    def filled(self, function: Any, array: Symbol, *args: Any, **options: Any) -> Any:
+        """Return what ones_like and the like give, which use the shape alone: a plain array."""
+        return function(array.node.stand_in, *args, **options)
+
     @property
     def nodes(self) -> list[Node]:
         """All operations so far, each after its arguments."""
@@ -462,7 +470,7 @@ class Symbol(Operators):
         if method != "__call__" or ufunc.nout != 1:
             raise refuse(f"{name_of(ufunc)}.{method}" if method != "__call__" else name_of(ufunc))
         if options:
-            raise refuse_out(ufunc, options)
+            return self.graph.changed_by_options(ufunc, [*map(_operand, inputs)], options)
         return self.graph.record(ufunc, *map(_operand, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:

@@ -49,8 +49,8 @@ def _looked_at(trial: Trial, registry: Registry) -> tuple[str, int, int]:
     memo: dict[Any, Any] = registry.memo
     if key not in memo:
         memo[key] = _look(trial, registry)
-    if memo[key][3]:  # a formula looks at values: others may be refused
-        key = (*key, *(part.text for part in moving))
+    if memo[key][3]:  # a formula looks at values, or at the number of the step: others may be refused
+        key = (*key, *(part.text for part in moving), train.steps, train.epochs)
         if key not in memo:
             memo[key] = _look(trial, registry)
     why, weights, length, _ = memo[key]
@@ -84,4 +84,4 @@ def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
         LaneEvaluator(stack).write()
     except ComponentError as error:
         return str(error).rstrip("."), 0, 0, True
-    return "", stack.layout.size, length, stack.looks
+    return "", stack.layout.size, length, stack.looks or stack.counts

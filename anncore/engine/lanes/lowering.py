@@ -109,8 +109,37 @@ class Lowering:
                 done = own is not None and own.pointer == work.pointer and last.get(node, -1) <= at
                 if own is not None and done and node not in inputs:
                     work.give_back(own, size(node))
+        self._copy_all(copies, [place for places in wanted.values() for place in places])
+
+    def _copy_all(self, copies: Sequence[tuple[Node, Place]], written: Sequence[Place]) -> None:
+        """Append copies as if all were made at once: one may write what another one reads."""
+        moves: list[tuple[Place, Place, int]] = []
         for node, place in copies:
-            self._copy(node, place)
+            own = self._places.get(node)
+            if own is None or self._nests.is_view(node):
+                sources = [self._places.get(source) for source, _ in self._nests.sources(node)]
+                if len(copies) == 1 or not any(source in written for source in sources):
+                    self._copy(node, place)
+                    continue
+                self._refuse_long(size(node))
+                own = self._work.take(size(node))
+                self._copy(node, own)
+            moves.append((own, place, size(node)))
+        for length in dict.fromkeys(length for _, _, length in moves):
+            self._move([(start, end) for start, end, own_length in moves if own_length == length], length)
+
+    def _move(self, moves: Sequence[tuple[Place, Place]], length: int) -> None:
+        """Append the copying of arrays of one length, each element of all before the next one."""
+        code = self._code
+        count: Index = self._long[1] if self._long is not None and length == self._long[0] else length
+
+        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
+            values = [code.load(start.pointer, code.sum(start.offset, index)) for start, _ in moves]
+            for value, (_, end) in zip(values, moves, strict=True):
+                code.store(value, end.pointer, code.sum(end.offset, index))
+            return []
+
+        code.loop(count, body)
 
     def _refuse_long(self, length: int) -> None:
         """Refuse what needs arrays of a length that is not known here."""
@@ -151,9 +180,6 @@ class Lowering:
     def _copy(self, node: Node, place: Place) -> None:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
         code = self._code
-        if self._long is not None and size(node) == self._long[0] and node in self._places:
-            self._copy_long(self._places[node], place)
-            return
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
@@ -164,17 +190,6 @@ class Lowering:
         self._over(tail(node), (1, 1), body)
         if view:
             self._places[node] = place
-
-    def _copy_long(self, start: Place, end: Place) -> None:
-        code = self._code
-
-        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
-            value = code.load(start.pointer, code.sum(start.offset, index))
-            code.store(value, end.pointer, code.sum(end.offset, index))
-            return []
-
-        assert self._long is not None
-        code.loop(self._long[1], body)
 
     # Loops
 

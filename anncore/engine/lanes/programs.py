@@ -12,21 +12,27 @@ from typing import NamedTuple
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
-from anncore.engine.lanes.graphs import LONG, Pass, UpdateGraph, hyper_inputs
+from anncore.engine.lanes.counting import Way
+from anncore.engine.lanes.drawing import Drawing
+from anncore.engine.lanes.graphs import Pass, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering, Place, Workspace
 from anncore.engine.lanes.nests import size
+from anncore.engine.lanes.updates import LONG, UpdateGraph
 
 TRAINING = (
-    *("groups", "steps", "pass", "pass_of_the_rest", "update", "kinds", "numbers", "theta", "grads", "state"),
-    *("hypers", "update_hypers", "rates", "times", "x", "y", "order", "starts", "shared", "work"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "updates", "kinds", "numbers", "theta", "grads", "state"),
+    *("hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "order", "starts", "shared", "work"),
+    *("drawn", "drawn_at", "drawn_shared"),
 )
 """The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
-that is smaller, and an update are functions of the table, a group and a step: `numbers` is of weights."""
+that is smaller, and an update are functions of the table, a group and a step. `numbers` is of weights. Each
+step has an update of its own among a few, with the hyperparameters of that one, and numbers made of its
+count, `times`, so far apart. Random numbers lie by seed, those of a step from `drawn_at` on."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
 """The table of a loss; the groups' z and y lie so many vectors apart."""
-LENGTHS = frozenset(("groups", "steps", "numbers", "z_apart", "y_apart"))
+LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart"))
 PLACE = ("%group", "%step")
 
 
@@ -35,6 +41,8 @@ class Program(NamedTuple):
 
     text: str
     work: int  # vectors of memory
+    way: Way = Way()  # of an update, which steps it makes, and what it needs of their numbers
+    drawn: tuple[Drawing, ...] = ()  # of a pass, its random numbers
 
 
 class Layout(NamedTuple):
@@ -95,6 +103,22 @@ class _Kernel:
         same = code.add(f"icmp ne i64 {shared}, 0")
         code.branch(same, together, apart)
 
+    def drawn(self, count: int, group: Index, step: Index, target: int) -> None:
+        """Append the copying of a step's random numbers into the lanes."""
+        code, lanes = self.code, self.code.kind.lanes
+        at = code.load_scalar("i64", self.arguments["drawn_at"], step)
+        shared = code.load_scalar("i64", self.arguments["drawn_shared"], group)
+        table = code.at(self.arguments["drawn"], code.product(group, lanes), "ptr")
+
+        def copied(owners: int) -> None:
+            heads = [
+                code.at(code.load_scalar("ptr", table, lane), at, code.kind.scalar) for lane in range(owners)
+            ]
+            self._row(heads, count, target)
+
+        same = code.add(f"icmp ne i64 {shared}, 0")
+        code.branch(same, lambda: copied(1), lambda: copied(lanes))
+
     def _copied(
         self,
         arrays: Sequence[tuple[str, int, int]],
@@ -154,7 +178,7 @@ def driver_program() -> Program:
             whole = code.add(f"icmp eq i64 {kind}, 0")
             one, other = arguments["pass"], arguments["pass_of_the_rest"]
             chosen = code.add(f"select i1 {whole}, ptr {one}, ptr {other}")
-            for function in (chosen, arguments["update"]):
+            for function in (chosen, code.load_scalar("ptr", arguments["updates"], s)):
                 code.lines.append(f"call void {function}(ptr %table, i64 {g}, i64 {s})")
             return []
 
@@ -175,27 +199,30 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
-    now = code.load_scalar(code.kind.scalar, arguments["times"], step)
-    code.store(code.splat(now), pointer)
+    first = code.product(step, arguments["times_apart"])
+    for at in range(len(update.times)):
+        now = code.load_scalar(code.kind.scalar, arguments["times"], code.sum(first, at))
+        code.store(code.splat(now), pointer, at)
     at = code.sum(code.product(group, arguments["steps"]), step)
     own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+    hypers = code.load_scalar("ptr", arguments["update_hypers"], step)
     theta = Place(kernel.group("theta", group, numbers))
     held = [
-        Place(kernel.group(name, group, 1 if size(node) == 1 else numbers))
+        Place(kernel.group(name, group, numbers if update.long and size(node) > 1 else size(node)))
         for name, node in zip(states, update.states, strict=True)
     ]
     inputs = {
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
-        update.t: Place(pointer),
+        **{node: Place(pointer, at) for at, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
-        **kernel.hypers(own, kernel.group("update_hypers", group, len(own))),
+        **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
         **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
     }
-    work = Workspace(pointer, 1)
+    work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))
-    Lowering(code, inputs, outputs, work, (LONG, numbers))
-    return Program(code.function(), work.vectors)
+    Lowering(code, inputs, outputs, work, (LONG, numbers) if update.long else None)
+    return Program(code.function(), work.vectors, update.way)
 
 
 def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
@@ -218,6 +245,15 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     start = code.load_scalar("i64", kernel.arguments["starts"], step)
     kernel.gathered([("x", wide, x.offset), ("y", tall, y.offset)], group, batch, start)
     inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, kernel.group("hypers", group, len(hypers)))}
+    if pass_.drawn:
+        count = sum(size(node) for node, _ in pass_.drawn)
+        noise = work.take(count)
+        assert isinstance(noise.offset, int)
+        kernel.drawn(count, group, step, noise.offset)
+        at = noise.offset
+        for node, _ in pass_.drawn:
+            inputs[node] = Place(pointer, at)
+            at += size(node)
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
     for name, node in pass_.grads.items():
@@ -226,7 +262,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return Program(code.function(), work.vectors)
+    return Program(code.function(), work.vectors, drawn=tuple(drawing for _, drawing in pass_.drawn))
 
 
 def _weights(

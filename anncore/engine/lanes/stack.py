@@ -19,14 +19,13 @@ from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.code import ALIGN, KINDS
 from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
+from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import (
     forward_pass,
     hyper_inputs,
-    leaves,
     loss_graph,
     training_pass,
-    update_graph,
 )
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
@@ -42,10 +41,13 @@ from anncore.engine.lanes.programs import (
     pass_program,
     update_program,
 )
+from anncore.engine.lanes.update_kernels import Updates
+from anncore.engine.lanes.updates import leaves, update_graph
 from anncore.engine.nested import asks, nested, scope_of
 from anncore.engine.network_stack import Stack
 from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
+from anncore.engine.training import total_steps
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
@@ -131,14 +133,13 @@ class LaneStack(Stack):
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
         self._shared = self.lanes.shared(self._orders.group)
         self._loaded = False
-        self._functions: tuple[int, ...] = ()  # passes and update, by address
+        self._functions: tuple[int, int] | None = None  # the passes, by address
+        self._by_kind: list[int] = []  # the updates, by address
 
     def _refuse(self) -> None:
         network, run = self.network, self._only_run
         if network.learns or network.adjusts or network.turns or not network.is_followed:
             raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
-        if network.draws:
-            raise Unlowerable("an activation that draws random numbers")
         for component in components_of(self)["network"]:
             if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
                 raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
@@ -146,8 +147,8 @@ class LaneStack(Stack):
             raise Unlowerable("weighted examples")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
-        if scope_of(run.optimizer) != "number" or asks(run.optimizer):
-            raise Unlowerable(f"optimizer {run.optimizer.name} is not a formula of each number by itself")
+        if asks(run.optimizer):
+            raise Unlowerable(f"optimizer {run.optimizer.name} asks for further gradients within a step")
 
     @property
     def _only_run(self) -> OptimizerRun:
@@ -188,6 +189,7 @@ class LaneStack(Stack):
         count = len(self.trials)
         pass_ = training_pass(
             self.network.component,
+            self.network.activations,
             self.network.specs,
             self.output.pairs[0],
             ((count, size, inputs), (count, size, targets)),
@@ -199,19 +201,46 @@ class LaneStack(Stack):
         return program, hyper_inputs(pass_.graph), 0
 
     @cached_property
-    def _made_update(self) -> Made:
-        """The kernel of the update, which serves networks of all sizes."""
-        run, part = self._only_run, self.trials[0].parts["optimizer"]
-        own = structure(part, self.registry), codes_of(part)
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in leaves(run.state))
-        facts = signature(components_of(self)["optimizer"])
-        return made(("update", own, facts, run.scheduled, state, self.dtype), self.sources, self._update)
+    def _updates(self) -> Updates:
+        """The kernels of the update."""
+        return Updates(self._made_update)
 
-    def _update(self) -> tuple[Program, list[Node], int]:
+    def _made_update(self, t: int) -> Made:
+        """Return the kernel of the update that is made at step t, and at all steps of its way.
+
+        Where each number is updated by itself, it serves networks of all sizes.
+        """
+        run, part = self._only_run, self.trials[0].parts["optimizer"]
+        states = list(leaves(run.state))
+        # A first state may have other arrays for other hyperparameters.
+        state = tuple(array.shape == run.weight.shape for array in states)
+        facts = signature(components_of(self)["optimizer"])
+        own = structure(part, self.registry), codes_of(part), facts, run.scheduled, state, self.dtype
+        shapes = tuple(spec[:5] for spec in self.specs), tuple(array.shape[1:] for array in states)
+        forms: list[tuple[Any, bool, int | None]] = [
+            (("update", *own), True, None),
+            (("update at", *own, t), True, t),
+            (("update of arrays", *own, shapes, t), False, t),
+        ]
+        if scope_of(run.optimizer) != "number":
+            forms = forms[2:]
+        if t > 1:  # another way of the form that step 1 has
+            forms = [form for form in forms if form[1] == self._long and form[2] is not None]
+        for at, (key, long, recorded) in enumerate(forms):
+            try:
+                made_one = made(key, self.sources, partial(self._update, long, recorded))
+            except Unlowerable:
+                if at == len(forms) - 1:
+                    raise
+            else:
+                self._long = long
+                return made_one
+        raise AssertionError("an update has a form")
+
+    def _update(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
         run = self._only_run
-        optimizer = run.fitted if any(nested(run.optimizer)) else run.optimizer
-        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled)
+        optimizer = run.fitted if any(nested(run.optimizer)) or not long else run.optimizer
+        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled, long=long, t=t)
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
         return update_program(self.dtype, update), own, len(update.rates)
 
@@ -221,29 +250,42 @@ class LaneStack(Stack):
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
         self._only_run.initialize()
-        programs = (*self._made_passes, self._made_update, self._made_forward)
+        self._updates.kinds(1, total_steps(self.train, len(self.data[0].x_train)))
+        programs = (*self._made_passes, *self._updates.made, self._made_forward)
         return max(len(made.program.text) for made in programs)
 
     @property
     def looks(self) -> bool:
         """Whether a formula looks at hyperparameters, so that other values may have another kernel."""
-        return any(made.looks for made in (*self._made_passes, self._made_update, self._made_forward))
+        return any(made.looks for made in (*self._made_passes, *self._updates.made, self._made_forward))
 
-    def prepare(self) -> None:
-        """Make the kernels of training; the optimizer must have its first state."""
-        if self._functions:
+    @property
+    def counts(self) -> bool:
+        """Whether an update asks for the number of the step, so that later steps may have another kernel."""
+        return any(made.program.way.asked for made in self._updates.made)
+
+    @property
+    def examples(self) -> list[int]:
+        """A step of each kernel of updates that is in use."""
+        return self._updates.examples
+
+    def prepare(self, last: int) -> None:
+        """Make the kernels of training up to step `last`; the optimizer must have its first state."""
+        self._updates.kinds(1, last)
+        if self._functions is not None and len(self._by_kind) == len(self._updates.made):
             return
-        programs = [made.program for made in (*self._made_passes, self._made_update)]
+        programs = [made.program for made in (*self._made_passes, *self._updates.made)]
         texts = {program.text for program in programs}
         if not self._agreed and not texts <= _AGREED:
             refuse_disagreement(self)
             _AGREED.update(texts)
-        *passes, update = [address(program.text) for program in programs]
-        self._functions = passes[0], passes[-1], update
+        passes = [address(made.program.text) for made in self._made_passes]
+        self._functions = passes[0], passes[-1]
+        self._by_kind = [address(made.program.text) for made in self._updates.made]
         self._driver = kernel(driver_program().text)
         self._work = aligned((max(program.work for program in programs), self.lanes.lanes), self.dtype)
         self._hypers = self.hypers(self._made_passes[0].hypers)
-        self._update_hypers = self.hypers(self._made_update.hypers)
+        self._update_hypers = [self.hypers(made.hypers) for made in self._updates.made]
 
     @property
     def gradients(self) -> Array:
@@ -278,41 +320,65 @@ class LaneStack(Stack):
 
     def advance(self, first: int, last: int, steps: int) -> None:
         """Make the updates from `first` to `last`."""
-        self.prepare()
+        self.prepare(last)
         self._load()
+        most = self._draws.most_steps or last - first + 1
+        for start in range(first, last + 1, most):
+            self._advance(start, min(start + most - 1, last), steps)
+        self._now = (last, steps)
+        self._unload()
+
+    def _advance(self, first: int, last: int, steps: int) -> None:
+        """Make some updates in one call."""
+        assert self._functions is not None
         run, count = self._only_run, last - first + 1
         order, starts, kinds = self._orders.next(count)
-        rates = self._made_update.rates
+        drawn, drawn_at = self._draws.next(kinds)
+        rates = self._updates.made[0].rates
         paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
         if rates:
             for at, t in enumerate(range(first, last + 1)):
                 factors = np.concatenate([rate[:, :, 0] for rate in run.paced(t, steps)], axis=1)
                 paced[:, at] = self.lanes.put(factors)
+        ways, times = self._updates.kinds(first, last), self._updates.times(first, last)
+        hypers = np.array([hypers.ctypes.data for hypers in self._update_hypers], np.int64)
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
             "pass": self._functions[0],
             "pass_of_the_rest": self._functions[1],
-            "update": self._functions[2],
+            "updates": np.array(self._by_kind, np.int64)[ways],
             "kinds": kinds,
             "numbers": self.layout.size,
             "theta": self._theta,
             "grads": self._grads,
             "state": self._running,
             "hypers": self._hypers,
-            "update_hypers": self._update_hypers,
+            "update_hypers": hypers[ways],
             "rates": paced,
-            "times": np.arange(first, last + 1).astype(self.dtype),
+            "times": times.astype(self.dtype),
+            "times_apart": times.shape[1],
             "x": self._x,
             "y": self._y,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "shared": self._shared,
             "work": self._work,
+            "drawn": self.lanes.addresses(drawn, self._draws.group),
+            "drawn_at": drawn_at,
+            "drawn_shared": self._draws_shared,
         }
         self._driver([*(values[name] for name in TRAINING), *self._states])
-        self._now = (last, steps)
-        self._unload()
+
+    @cached_property
+    def _draws(self) -> Draws:
+        """The random numbers of its steps."""
+        kinds = [made.program.drawn for made in self._made_passes]
+        return Draws(self.trials, self.network.noise, self.network.activations, kinds)
+
+    @cached_property
+    def _draws_shared(self) -> Array:
+        return self.lanes.shared(self._draws.group)
 
     def _load(self) -> None:
         """Bring weights and states into the lanes, once."""
@@ -322,7 +388,7 @@ class LaneStack(Stack):
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
         self._only_run.unshare()
-        self._states = [self.lanes.put(state[:, 0, :]) for state in leaves(self._only_run.state)]
+        self._states = [self.lanes.put(_flat(state)) for state in leaves(self._only_run.state)]
         self._loaded = True
 
     def _unload(self) -> None:
@@ -331,7 +397,7 @@ class LaneStack(Stack):
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
         for state, own in zip(leaves(self._only_run.state), self._states, strict=True):
-            self.lanes.take(own, state[:, 0, :])
+            self.lanes.take(own, _flat(state))
 
     @property
     def batch(self) -> tuple[Array, Array]:
@@ -397,6 +463,11 @@ class LaneStack(Stack):
         for turn in self._turns:
             turn.write_evaluated(theta)
         return self.lanes.put(theta)
+
+
+def _flat(state: Array) -> Array:
+    """Return an array of a state as numbers of trials, (T, n), in the same memory."""
+    return state.reshape(len(state), -1)
 
 
 class Orders:

@@ -1,0 +1,128 @@
+"""Updates of weights: the graphs of optimizers' steps.
+
+An optimizer that treats each number by itself has one kernel for networks of all sizes. One that looks at
+whole arrays, as for their lengths, has one for each set of shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.derivatives.primitives import spread
+from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.kinds import Array
+from anncore.engine.lanes.counting import Asking, Way
+from anncore.engine.lanes.graphs import Hypers, refusing
+from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.rewriting import LaneGraph
+from anncore.engine.nested import nested
+
+LONG = 61
+"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
+
+
+class UpdateGraph(NamedTuple):
+    """A step of an optimizer on (T, 1, P); where `long`, P is LONG and stands for any number of weights."""
+
+    graph: LaneGraph
+    long: bool
+    weight: Node
+    grad: Node
+    times: list[Node]  # numbers made of the step's
+    states: list[Node]
+    rates: list[Node]  # the learning rates that a schedule changes
+    results: list[Node]  # the weight, then the states
+    way: Way
+
+
+def update_graph(
+    optimizer: Any, weight: Array, state: Any, *, scheduled: bool, long: bool, t: int | None
+) -> UpdateGraph:
+    """Return the graph of a step.
+
+    optimizer: a component, or a fitted one with others inside. t: the step that is recorded where the formula
+    asks for it, None where it does not.
+    """
+    with refusing():
+        graph = LaneGraph()
+        hypers = Hypers(graph)
+        replaced = (
+            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
+        )
+        shape = (len(weight), 1, LONG) if long else weight.shape
+        theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
+        shapes = []
+        for array in leaves(state):
+            if array.dtype != weight.dtype:
+                raise Unlowerable(f"a state of type {array.dtype} beside weights of type {weight.dtype}")
+            if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
+                raise Unlowerable(f"a state of shape {array.shape}")
+            # With one weight in all, only the rule itself tells an array of weights from a single number.
+            shapes.append(shape if array.shape == weight.shape else array.shape)
+        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
+        asking = Asking(graph, weight.dtype, t or 1)
+        plain = graph.input(alike((1, 1, 1), weight.dtype))
+        now = plain if t is None else asking.step
+        change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
+        results = [
+            _whole(graph, result, due, weight.dtype)
+            for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
+        ]
+        moving = [rate.node for rate in _moving(replaced)] if scheduled else []
+    if long:
+        for node in ordered([result.node for result in results]):
+            if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
+                raise Unlowerable("the number of weights in a formula of each number by itself")
+    return UpdateGraph(
+        graph,
+        long,
+        theta.node,
+        grad.node,
+        [plain.node] if t is None else asking.nodes,
+        [symbol.node for symbol in inputs],
+        moving,
+        [result.node for result in results],
+        Way() if t is None else asking.way,
+    )
+
+
+def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:
+    """Return a weight or state after a step; plain arrays, such as zeros, become symbols."""
+    if isinstance(result, np.ndarray) and result.shape == due and result.dtype == dtype:
+        result = graph.record(np.positive, result)
+    elif isinstance(result, Symbol) and result.dtype == dtype and result.shape == (1, *due[1:]):
+        result = result if due[0] == 1 else graph.record(spread, result, shape=due)
+    if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
+        raise Unlowerable("a state that changes its shape or type")
+    return result
+
+
+def _moving(optimizer: Any) -> Iterator[Symbol]:
+    """Yield the learning rates of an optimizer on symbols and those inside it, as `nested.rates` does."""
+    inner = getattr(optimizer, "_optimizer", optimizer)
+    if isinstance(getattr(inner, "lr", None), Symbol):
+        yield inner.lr
+    for one in nested(inner):
+        yield from _moving(one)
+
+
+def leaves(state: Any) -> Iterator[Any]:
+    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples."""
+    if isinstance(state, tuple):
+        for leaf in state:
+            yield from leaves(leaf)
+    elif isinstance(state, (np.ndarray, Symbol)):
+        yield state
+    else:
+        raise Unlowerable(f"a state with {type(state).__name__}")
+
+
+def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
+    """Return a state built like another one from these arrays."""
+    if isinstance(state, tuple):
+        items = [rebuilt(item, parts) for item in state]
+        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
+    return next(parts)
