@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.derivatives import primitives
-from anncore.engine.lanes import elementary
+from anncore.engine.lanes import elementary, trigonometry
 from anncore.engine.lanes.code import Code
 
 Maker = Callable[..., str]
@@ -108,6 +108,10 @@ MAKERS: dict[Any, Maker] = {
     np.log1p: elementary.log1p,
     np.tanh: elementary.tanh,
     np.logaddexp: elementary.logaddexp,
+    np.sin: trigonometry.sin,
+    np.cos: trigonometry.cos,
+    np.tan: trigonometry.tan,
+    np.cbrt: trigonometry.cbrt,
     np.sinh: _hyperbolic("sinh"),
     np.cosh: _hyperbolic("cosh"),
     np.hypot: _hypot,
@@ -125,7 +129,8 @@ def maker_of(function: Any) -> Maker | None:
     # SciPy's functions are known by name, as SciPy is imported only where a formula has it.
     name = getattr(function, "__name__", "")
     if isinstance(function, np.ufunc):
-        return {"erf": elementary.erf, "ndtr": elementary.ndtr, "expit": _expit}.get(name)
+        known = {"erf": elementary.erf, "ndtr": elementary.ndtr, "expit": _expit, "cbrt": trigonometry.cbrt}
+        return known.get(name)
     return None
 
 
