@@ -112,6 +112,13 @@ class Fitted:
         """The classes of the optimizer and of those inside it."""
         return (type(self._optimizer), *(inner.kinds for inner in nested(self._optimizer)))
 
+    @property
+    def components(self) -> Iterator[Any]:
+        """The optimizer and those inside it, as they are fitted to the weights."""
+        yield self._optimizer
+        for inner in nested(self._optimizer):
+            yield from inner.components
+
     def replaced(self, function: Callable[[Any], Any]) -> Fitted:
         """Return a copy in which `function` replaces the optimizer and each one inside it."""
         twin = copy(self)
@@ -160,6 +167,12 @@ class Divided:
         return self._joined(
             weight, (fitted.evaluated(_taken(weight, where), mine) for (fitted, where), mine in pairs)
         )
+
+    @property
+    def components(self) -> Iterator[Any]:
+        """The optimizers of all parts, as they are fitted to the weights."""
+        for fitted, _ in self._parts:
+            yield from fitted.components
 
     def replaced(self, function: Callable[[Any], Any]) -> Divided:
         """Return a copy in which `function` replaces all optimizers; see `Fitted.replaced`."""

@@ -95,6 +95,8 @@ class Graph:
     guards: the conditions under which a gradient of 0 stays 0: see `cotangents.times`.
     """
 
+    shows_shapes = False  # whether a[0] may be taken of an array, to ask for the shape of one trial's part
+
     def __init__(self) -> None:
         self.inputs: list[Node] = []
         self.writing = True
@@ -363,6 +365,19 @@ VIEWS: frozenset[Any] = frozenset((item, windows, spread, reshaped, np.transpose
 """Functions whose result shares memory with their argument."""
 
 
+class Shape:
+    """What a formula may know of one trial's part of an array, a[0]: its shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, self.ndim, self.size = shape, len(shape), math.prod(shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse("an index of axis 0", "takes trials apart: write [:, ...] or [..., i]")
+
+
 class Symbol(Operators):
     """An array of a formula whose values are not known: operators, NumPy's functions and array methods."""
 
@@ -384,6 +399,8 @@ class Symbol(Operators):
         return self.copied()
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, int) and self.graph.shows_shapes:
+            return Shape(self.shape[1:])
         return self.graph.record(item, self, index=_index(index, self.node))
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -79,7 +79,8 @@ def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
     if overrides(initializer.cls, Initializer.adjust):
         return f"initializer {initializer.name} looks at layers, which NumPy computes", 0, 0, False
     try:
-        stack = LaneStack([trial], registry, ON_DATA.load([trial], registry))
+        # Two of it, so that what would take trials apart, or together, shows.
+        stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))
         length = stack.write()
         LaneEvaluator(stack).write()
     except ComponentError as error:

@@ -66,32 +66,40 @@ class Draws:
 
         For each seed all numbers in a row; and where those of each step begin, i64.
         """
-        sizes = np.array([sum(drawing.size for drawing in kind) for kind in self._kinds], np.int64)
-        starts = np.concatenate([[0], np.cumsum(sizes[kinds])])
+        whole = [sum(drawing.size for drawing in kind) for kind in self._kinds]
+        starts = np.concatenate([[0], np.cumsum(np.array(whole, np.int64)[kinds])])
         rows = [np.empty(max(int(starts[-1]), 1), self._dtype) for _ in self._owners]
-        before = dict.fromkeys(range(len(self._kinds)), 0)
+        before = np.zeros(len(whole), np.int64)
         for drawings in zip(*self._kinds, strict=True):  # the same array in each kind of pass
-            ends = {kind: before[kind] + drawing.size for kind, drawing in enumerate(drawings)}
+            sizes = np.array([drawing.size for drawing in drawings], np.int64)
+            pieces = list(zip((starts[:-1] + before[kinds]).tolist(), sizes[kinds].tolist(), strict=True))
             for owner, row in zip(self._owners, rows, strict=True):
-                self._fill(row, drawings, owner, kinds, starts[:-1] + [before[kind] for kind in kinds])
-            before = ends
+                rng = self._noise.generator(drawings[0].name, *owner)
+                if drawings[0].activation is None:
+                    self._uniform(rng, row, pieces)
+                else:
+                    self._drawn(rng, row, pieces, [drawings[kind] for kind in kinds])
+            before += sizes
         return rows, starts[:-1].astype(np.int64)
 
-    def _fill(
-        self, row: Array, drawings: Sequence[Drawing], owner: tuple[int, int], kinds: Array, places: Array
+    def _uniform(self, rng: np.random.Generator, row: Array, pieces: Sequence[tuple[int, int]]) -> None:
+        """Write numbers from U[0, 1): one call gives those that a call for each step would give."""
+        numbers = rng.random(sum(size for _, size in pieces)).astype(self._dtype)
+        start = 0
+        for place, size in pieces:
+            row[place : place + size] = numbers[start : start + size]
+            start += size
+
+    def _drawn(
+        self,
+        rng: np.random.Generator,
+        row: Array,
+        pieces: Sequence[tuple[int, int]],
+        drawings: Sequence[Drawing],
     ) -> None:
-        """Write the numbers of one array for all steps."""
-        rng = self._noise.generator(drawings[0].name, *owner)
-        sizes = [drawings[kind].size for kind in kinds]
-        activation = drawings[0].activation
-        if activation is None:
-            # One call gives the numbers that a call for each step would give.
-            numbers = rng.random(sum(sizes)).astype(self._dtype)
-            pieces = np.split(numbers, np.cumsum(sizes)[:-1])
-        else:
-            draw = self._activations[activation].runs[0].component.draw
-            pieces = [
-                np.asarray(draw(rng, drawings[kind].asked), self._dtype).ravel() for kind in kinds
-            ]
-        for piece, place, size in zip(pieces, places.tolist(), sizes, strict=True):
-            row[place : place + size] = piece.reshape(size)
+        """Write what an activation draws, step by step."""
+        for (place, size), drawing in zip(pieces, drawings, strict=True):
+            assert drawing.activation is not None
+            draw = self._activations[drawing.activation].runs[0].component.draw
+            numbers = np.asarray(draw(rng, drawing.asked), self._dtype)
+            row[place : place + size] = numbers.reshape(size)

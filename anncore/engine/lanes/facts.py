@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,24 @@ def facts_of(component: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(component).items() if name not in known}
 
 
+def per_trial(fact: Any) -> bool:
+    """Tell whether a fact is one number of each trial."""
+    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.size == len(fact)
+
+
+def constants(components: Iterable[Any]) -> tuple[Any, ...]:
+    """Return what is equal for fitted components that keep the same arrays, such as which weights to treat.
+
+    These become constants of a kernel, which serves none with other ones.
+    """
+    return tuple(
+        (name, fact.shape, fact.dtype.str, fact.tobytes()) if isinstance(fact, np.ndarray) else (name, repr(fact))
+        for component in components
+        for name, fact in sorted(facts_of(component).items())
+        if not per_trial(fact)
+    )
+
+
 def signature(components: Sequence[Any]) -> tuple[str, ...]:
     """Return what is equal for components whose formulas go the same ways: all facts but numbers per trial.
 
@@ -29,6 +47,8 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
         for name, value in sorted(facts_of(component).items()):
             if not isinstance(value, np.ndarray):
                 texts.append(f"{type(component).__name__}.{name}={value!r}")
-            elif value.dtype.kind != "f" or value.size != len(value):
-                raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
+            elif value.dtype == np.uint64:
+                raise Unlowerable(f"{component.name} draws random numbers of its own, of whole numbers")
+            elif not per_trial(value):
+                raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape} for each trial")
     return tuple(texts)

@@ -18,7 +18,7 @@ from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, al
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
-from anncore.engine.lanes.facts import facts_of
+from anncore.engine.lanes.facts import facts_of, per_trial
 from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
 from anncore.engine.lanes.opening import Opening
 from anncore.engine.lanes.rewriting import LaneGraph
@@ -39,8 +39,10 @@ class Hypers:
             twin = with_symbols(component, self.graph)
             twin.__dict__.pop(DERIVED, None)  # what it derived for arrays
             for name, value in facts_of(component).items():
-                if isinstance(value, np.ndarray):  # a number per trial, such as the rate before a schedule
+                if per_trial(value):  # such as the rate before a schedule
                     object.__setattr__(twin, name, self.graph.input(value, known=True))
+                elif isinstance(value, np.ndarray) and len(value) > 1:
+                    raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
             self._twins[id(component)] = twin, component
         return self._twins[id(component)][0]
 

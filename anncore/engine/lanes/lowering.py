@@ -185,7 +185,7 @@ class Lowering:
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
             for index in indices:
                 value = self._viewed(node, index, memo) if view else self._value(node, index, memo)
-                code.store(value, place.pointer, self._linear(index, tail(node), place))
+                self._write(node, value, place, self._linear(index, tail(node), place))
 
         self._over(tail(node), (1, 1), body)
         if view:
@@ -230,9 +230,7 @@ class Lowering:
             results += [(node, index, memo[node, index]) for node in nest.stored]
         for node, index, value in results:
             place = self._places[node]
-            if node.dtype.kind == "b":
-                value = code.as_number(value)
-            code.store(value, place.pointer, self._linear(index, tail(node), place))
+            self._write(node, value, place, self._linear(index, tail(node), place))
 
     def _load_singles(self, nest: Nest) -> None:
         """Load numbers that are one per trial before the loop."""
@@ -426,7 +424,7 @@ class Lowering:
                 value = self._value(piece, index, memo)
                 if add:
                     value = code.plus(code.load(place.pointer, at), value)
-                code.store(value, place.pointer, at)
+                self._write(piece, value, place, at)
 
         self._over(tail(piece), (1, 1), body)
 
@@ -441,11 +439,21 @@ class Lowering:
         return code.sum(place.offset, total)
 
     def _loaded(self, node: Node, index: Indices) -> str:
+        return self._read(node, index, tail(node))
+
+    def _read(self, node: Node, index: Indices, shape: tuple[int, ...]) -> str:
+        """Return an element of an array in memory, of which `index` is the place in another shape."""
         code, place = self._code, self._places[node]
-        value = code.load(place.pointer, self._linear(index, tail(node), place))
+        value = code.load(place.pointer, self._linear(index, shape, place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))
         return value
+
+    def _write(self, node: Any, value: str, place: Place, at: Index) -> None:
+        """Append the writing of an element; a truth value is written as 1 or 0."""
+        if getattr(node, "dtype", np.dtype(float)).kind == "b":
+            value = self._code.as_number(value)
+        self._code.store(value, place.pointer, at)
 
     def _value(self, value: Any, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of an array at a place."""
@@ -553,8 +561,7 @@ class Lowering:
             return self._value(inner, tuple(0 if n == 1 else next(left) for n in tail(inner)), memo)
         if inner not in self._places or inner in self._once:
             raise Unlowerable("a reshape of what is itself a view")
-        code, place = self._code, self._places[inner]
-        return code.load(place.pointer, self._linear(index, tail(node), place))
+        return self._read(inner, index, tail(node))
 
 
 def _is_array(arg: Any) -> bool:

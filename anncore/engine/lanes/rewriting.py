@@ -26,6 +26,8 @@ FRESH = ("zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like
 class LaneGraph(Graph):
     """A graph whose operations all have a loop in lanes."""
 
+    shows_shapes = True
+
     def __init__(self) -> None:
         super().__init__()
         self._allowing = False

@@ -20,7 +20,7 @@ from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.code import ALIGN, KINDS
 from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
 from anncore.engine.lanes.drawing import Draws
-from anncore.engine.lanes.facts import facts_of, signature
+from anncore.engine.lanes.facts import constants, facts_of, signature
 from anncore.engine.lanes.graphs import (
     forward_pass,
     hyper_inputs,
@@ -216,11 +216,12 @@ class LaneStack(Stack):
         state = tuple(array.shape == run.weight.shape for array in states)
         facts = signature(components_of(self)["optimizer"])
         own = structure(part, self.registry), codes_of(part), facts, run.scheduled, state, self.dtype
-        shapes = tuple(spec[:5] for spec in self.specs), tuple(array.shape[1:] for array in states)
+        shapes = tuple(array.shape[1:] for array in states), [spec._replace(initial=0.0) for spec in self.specs]
+        fitted = constants(run.fitted.components)
         forms: list[tuple[Any, bool, int | None]] = [
             (("update", *own), True, None),
             (("update at", *own, t), True, t),
-            (("update of arrays", *own, shapes, t), False, t),
+            (("update of arrays", *own, repr(shapes), fitted, t), False, t),
         ]
         if scope_of(run.optimizer) != "number":
             forms = forms[2:]
@@ -565,7 +566,8 @@ class LaneEvaluator(Evaluator):
     def write(self) -> None:
         """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
         stack = self._stack
-        self._made_loss((1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs))
+        trials = len(stack.trials)
+        self._made_loss((trials, BLOCK, stack.network_outputs), (trials, BLOCK, stack.data[0].outputs))
 
     def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
         stack = self._stack

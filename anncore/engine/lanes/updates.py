@@ -57,7 +57,7 @@ def update_graph(
         shapes = []
         for array in leaves(state):
             if array.dtype != weight.dtype:
-                raise Unlowerable(f"a state of type {array.dtype} beside weights of type {weight.dtype}")
+                raise Unlowerable(f"an optimizer's state of {array.dtype} beside weights of {weight.dtype}")
             if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
                 raise Unlowerable(f"a state of shape {array.shape}")
             # With one weight in all, only the rule itself tells an array of weights from a single number.
@@ -67,6 +67,8 @@ def update_graph(
         plain = graph.input(alike((1, 1, 1), weight.dtype))
         now = plain if t is None else asking.step
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
+        if _form(after) != _form(state):
+            raise Unlowerable("an optimizer whose state is built in another way after a step")
         results = [
             _whole(graph, result, due, weight.dtype)
             for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
@@ -96,7 +98,7 @@ def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> S
     elif isinstance(result, Symbol) and result.dtype == dtype and result.shape == (1, *due[1:]):
         result = result if due[0] == 1 else graph.record(spread, result, shape=due)
     if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
-        raise Unlowerable("a state that changes its shape or type")
+        raise Unlowerable("an optimizer's state that changes its shape or type")
     return result
 
 
@@ -110,14 +112,17 @@ def _moving(optimizer: Any) -> Iterator[Symbol]:
 
 
 def leaves(state: Any) -> Iterator[Any]:
-    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples."""
+    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples and dicts."""
     if isinstance(state, tuple):
         for leaf in state:
             yield from leaves(leaf)
+    elif isinstance(state, dict):
+        for leaf in state.values():
+            yield from leaves(leaf)
     elif isinstance(state, (np.ndarray, Symbol)):
         yield state
-    else:
-        raise Unlowerable(f"a state with {type(state).__name__}")
+    elif state is not None:
+        raise Unlowerable(f"an optimizer's state with {type(state).__name__} in it")
 
 
 def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
@@ -125,4 +130,15 @@ def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
     if isinstance(state, tuple):
         items = [rebuilt(item, parts) for item in state]
         return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
-    return next(parts)
+    if isinstance(state, dict):
+        return {key: rebuilt(item, parts) for key, item in state.items()}
+    return None if state is None else next(parts)
+
+
+def _form(state: Any) -> Any:
+    """Return how a state is built, without its arrays."""
+    if isinstance(state, tuple):
+        return type(state), [_form(item) for item in state]
+    if isinstance(state, dict):
+        return [(key, _form(item)) for key, item in state.items()]
+    return state is None
