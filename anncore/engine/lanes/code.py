@@ -211,6 +211,12 @@ class Code:
         )
         return self.tables.setdefault(text, f"@c{len(self.tables)}")
 
+    def listed(self, places: Sequence[int], at: Index) -> str:
+        """Append the reading of one of some places that are known."""
+        content = ", ".join(f"i64 {place}" for place in places)
+        text = f"private unnamed_addr constant [{len(places)} x i64] [{content}], align {ALIGN}"
+        return self.load_scalar("i64", self.tables.setdefault(text, f"@c{len(self.tables)}"), at)
+
     # Flow
 
     def begin(self, block: str) -> None:

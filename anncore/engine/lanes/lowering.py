@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.symbols import Node
 from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.indexing import item_place
 from anncore.engine.lanes.nests import (
     MATMULS,
     PIECES,
@@ -551,7 +552,7 @@ class Lowering:
                 inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True)), memo
             )
         if node.function is primitives.item:
-            return self._value(inner, _item(self._code, options["index"], inner.shape, index), memo)
+            return self._value(inner, item_place(self._code, options["index"], inner.shape, index), memo)
         return self._reshaped(node, inner, index, memo)
 
     def _reshaped(self, node: Node, inner: Node, index: Indices, memo: dict[Any, str]) -> str:
@@ -597,35 +598,8 @@ def _neutral(node: Node) -> float:
     return np.inf if node.function in SMALLEST else 0.0
 
 
-def _item(code: Code, given: Any, shape: tuple[int, ...], index: Indices) -> Indices:
-    """Return the place in an array of which [given] is taken; the first axis, the trials', is whole."""
-    parts = list(given)
-    if any(isinstance(part, np.ndarray) for part in parts):
-        raise Unlowerable("an index by a list of places")
-    named = sum(part is not None and part is not Ellipsis for part in parts)
-    if Ellipsis in parts:
-        at = parts.index(Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (len(shape) - named)
-    else:
-        parts += [slice(None)] * (len(shape) - named)
-    left: Iterator[Index] = iter((0, *index))  # the trials' axis first
-    place: list[Index] = []
-    lengths = iter(shape)
-    for part in parts:
-        if part is None:
-            next(left)
-            continue
-        length = next(lengths)
-        if isinstance(part, slice):
-            start, _, step = part.indices(length)
-            place.append(code.sum(start, code.product(next(left), step)))
-        else:
-            place.append(int(part) % length)
-    return tuple(place[1:])
-
-
 def _sliced(given: Any, shape: tuple[int, ...]) -> Callable[[Code, Indices], Indices]:
-    return lambda code, index: _item(code, given, shape, index)
+    return lambda code, index: item_place(code, given, shape, index)
 
 
 def _stacked(axis: int, number: int) -> Callable[[Code, Indices], Indices]:
