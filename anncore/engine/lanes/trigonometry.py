@@ -1,13 +1,13 @@
 """Sine, cosine, tangent and cube root on lanes, made of IEEE operations alone.
 
-An argument is reduced by quarter turns, with π/2 known to 159 bits and every product and sum of the
-reduction with its rounding error (Cody & Waite, "Software Manual for the Elementary Functions", 1980, chapter
-8; Dekker, "A Floating-Point Technique for Extending the Available Precision", 1971). What is left, |r| ≤ π/4,
-goes into the Taylor series. float32 is computed in float64.
+An argument is reduced by quarter turns (Cody & Waite, "Software Manual for the Elementary Functions", 1980,
+chapter 8). In float64 π/2 is known to 159 bits, and every product and sum of the reduction with its rounding
+error (Dekker, "A Floating-Point Technique for Extending the Available Precision", 1971). What is left, |r| ≤
+π/4, goes into the Taylor series. float32 is computed in float64, where 106 bits of π/2 and fused operations do.
 
-Errors, in units in the last place: sine and cosine 0.51 in float32, 1 in float64; tangent 0.51 and 3; cube root 0.51 and 1.
-They hold for |x| < 2^55. Beyond it neighbouring numbers of float64 are more than a turn apart, and what is
-computed is the value at 0.
+Errors, in units in the last place: sine and cosine 0.51 in float32, 1 in float64; tangent 0.51 and 3; cube
+root 0.51 and 1. They hold for |x| < 2^50 in float32 and 2^55 in float64. Beyond these neighbouring numbers
+are more than a turn apart, and what is computed is the value at 0.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from anncore.engine.lanes.elementary import polynomial, power, signed
 
 # π/2 as a sum of three numbers, by mpmath.
 QUARTER = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
-FARTHEST = 2.0**55
+FARTHEST = {"float32": 2.0**50, "float64": 2.0**55}
+TERMS = {"float32": 6, "float64": 9}
 ROUNDING = 1.5 * 2.0**52  # adding it rounds to whole numbers
 
 
-def _in_float64(function: Callable[[Code, str, int], str]) -> Callable[[Code, str], str]:
-    """Return a function of float64 for both types; its last argument is the number of terms of a series."""
+def _in_float64(function: Callable[[Code, str, str], str]) -> Callable[[Code, str], str]:
+    """Return a function of float64 for both types; its last argument is the type that it is for."""
 
     def make(code: Code, x: str) -> str:
         if code.dtype == "float32":
             wide = code.widened()
-            return code.narrowed(function(wide, wide.widen(x), 6))
-        return function(code, x, 9)
+            return code.narrowed(function(wide, wide.widen(x), code.dtype))
+        return function(code, x, code.dtype)
 
     make.__doc__ = function.__doc__
     return make
@@ -51,10 +52,24 @@ def _two_product(code: Code, one: str, other: str) -> tuple[str, str]:
 
 
 def _whole(code: Code, x: str) -> str:
-    """Append the nearest whole number, for |x| < 2^51; larger ones are rounded to fewer digits."""
-    rounding = code.number(ROUNDING)
-    near = code.minus(code.plus(x, rounding), rounding)
+    """Append the nearest whole number; beyond 2^51 a number stays as it is."""
+    near = _near(code, x)
     return code.chosen(code.compared("olt", code.absolute(x), code.number(2.0**51)), near, x)
+
+
+def _near(code: Code, x: str) -> str:
+    """Append the nearest whole number, for |x| < 2^51."""
+    rounding = code.number(ROUNDING)
+    return code.minus(code.plus(x, rounding), rounding)
+
+
+def _reduced_short(code: Code, x: str) -> tuple[str, str]:
+    """Append the quarter turns in x, modulo 4 and from -2 to 2, and what is left, as exact as float32 asks."""
+    count = _near(code, code.times(x, code.number(2 / math.pi)))
+    back = code.negative(count)
+    r = code.fma(back, code.number(QUARTER[1]), code.fma(back, code.number(QUARTER[0]), x))
+    whole = _near(code, code.times(count, code.number(0.25)))
+    return code.fma(whole, code.number(-4.0), count), r
 
 
 def _reduced(code: Code, x: str) -> tuple[str, str, str]:
@@ -82,15 +97,19 @@ def _reduced(code: Code, x: str) -> tuple[str, str, str]:
     return code.fma(code.negative(_whole(code, code.times(quarters, quarter))), four, quarters), r, r_low
 
 
-def _sine(code: Code, r: str, low: str, terms: int) -> str:
+def _sine(code: Code, r: str, low: str | None, terms: int) -> str:
     square = code.times(r, r)
     series = polynomial(code, square, [(-1) ** n / math.factorial(2 * n + 1) for n in range(terms, 0, -1)])
+    if low is None:
+        return code.fma(code.times(square, r), series, r)
     slope = code.fma(code.number(-0.5), square, code.number(1.0))
     return code.plus(r, code.fma(code.times(square, r), series, code.times(low, slope)))
 
 
-def _cosine(code: Code, r: str, low: str, terms: int) -> str:
+def _cosine(code: Code, r: str, low: str | None, terms: int) -> str:
     square, one = code.times(r, r), code.number(1.0)
+    if low is None:
+        return polynomial(code, square, [(-1) ** n / math.factorial(2 * n) for n in range(terms, -1, -1)])
     series = polynomial(code, square, [(-1) ** n / math.factorial(2 * n) for n in range(terms, 1, -1)])
     half = code.times(code.number(0.5), square)
     near = code.minus(one, half)
@@ -99,11 +118,16 @@ def _cosine(code: Code, r: str, low: str, terms: int) -> str:
     return code.plus(near, code.plus(lost, rest))
 
 
-def _turned(code: Code, x: str, terms: int) -> tuple[str, str]:
+def _turned(code: Code, x: str, dtype: str) -> tuple[str, str]:
     """Append the sine and the cosine."""
-    inside = code.compared("olt", code.absolute(x), code.number(FARTHEST))
+    inside = code.compared("olt", code.absolute(x), code.number(FARTHEST[dtype]))
     near = code.chosen(inside, x, code.times(code.number(0.0), x))  # NaN for what is no number
-    quarters, r, low = _reduced(code, near)
+    low: str | None = None
+    if dtype == "float32":
+        quarters, r = _reduced_short(code, near)
+    else:
+        quarters, r, low = _reduced(code, near)
+    terms = TERMS[dtype]
     sine, cosine = _sine(code, r, low, terms), _cosine(code, r, low, terms)
     odd = code.compared("oeq", code.absolute(quarters), code.number(1.0))
     first, second = code.chosen(odd, cosine, sine), code.chosen(odd, sine, cosine)
@@ -117,25 +141,25 @@ def _turned(code: Code, x: str, terms: int) -> tuple[str, str]:
 
 
 @_in_float64
-def sin(code: Code, x: str, terms: int) -> str:
+def sin(code: Code, x: str, dtype: str) -> str:
     """Append the sine."""
-    return _turned(code, x, terms)[0]
+    return _turned(code, x, dtype)[0]
 
 
 @_in_float64
-def cos(code: Code, x: str, terms: int) -> str:
+def cos(code: Code, x: str, dtype: str) -> str:
     """Append the cosine."""
-    return _turned(code, x, terms)[1]
+    return _turned(code, x, dtype)[1]
 
 
 @_in_float64
-def tan(code: Code, x: str, terms: int) -> str:
+def tan(code: Code, x: str, dtype: str) -> str:
     """Append the tangent."""
-    return code.over(*_turned(code, x, terms))
+    return code.over(*_turned(code, x, dtype))
 
 
 @_in_float64
-def cbrt(code: Code, x: str, terms: int) -> str:
+def cbrt(code: Code, x: str, dtype: str) -> str:
     """Append the cube root: a power, made better by a step of Newton's method."""
     size = code.absolute(x)
     root = power(code, size, code.number(1 / 3))
