@@ -59,6 +59,7 @@ class Pass(NamedTuple):
     state: dict[str, Node]  # what the pass writes
     loss: Node | None
     drawn: tuple[tuple[Node, Drawing], ...] = ()  # the random numbers of a pass of training
+    weights_of_examples: Node | None = None  # (T, N, 1), where examples have weights
 
 
 @contextmanager
@@ -83,10 +84,13 @@ def training_pass(
     outputs: int,
     dtype: str,
     when: tuple[bool, bool] | None,
+    *,
+    weighted: bool = False,
 ) -> Pass:
     """Return the graph of a step's forward pass, the slope of the loss, and the gradients of all weights.
 
     activations: those of the network, in their order. shapes: of inputs and targets, (T, N, D) and (T, N, K).
+    weighted: whether examples have weights.
     """
     with refusing():
         recorded = _recorded(component, specs, shapes[0], outputs, dtype, when)
@@ -104,7 +108,10 @@ def training_pass(
         _replay(graph, opening, ends, known)
         z = known[recorded.z.node]
         y = graph.input(alike(shapes[1], np.dtype(dtype)))
-        known[derived.seed] = _slope(graph, hypers, pair, z, y)
+        known[derived.seed] = slope = _slope(graph, hypers, pair, z, y)
+        w = graph.input(alike((*shapes[0][:2], 1), np.dtype(dtype))) if weighted else None
+        if w is not None:
+            known[derived.seed] = slope * w
         parts = {name: part for name, part in derived.by_weight.items() if isinstance(part, Symbol)}
         _replay(graph, opening, [*(part.node for part in parts.values()), *derived.backs], known)
     for name, part in derived.by_weight.items():
@@ -121,6 +128,7 @@ def training_pass(
         {name: known[symbol.node].node for name, symbol in recorded.state.items()},
         None,
         (*drawn, *opening.drawn),
+        None if w is None else w.node,
     )
 
 

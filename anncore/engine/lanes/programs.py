@@ -21,7 +21,7 @@ from anncore.engine.lanes.updates import LONG, UpdateGraph
 
 TRAINING = (
     *("groups", "steps", "pass", "pass_of_the_rest", "updates", "kinds", "numbers", "theta", "grads", "state"),
-    *("hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "order", "starts", "shared", "work"),
+    *("hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "w", "order", "starts", "shared", "work"),
     *("drawn", "drawn_at", "drawn_shared"),
 )
 """The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
@@ -30,9 +30,10 @@ step has an update of its own among a few, with the hyperparameters of that one,
 count, `times`, so far apart. Random numbers lie by seed, those of a step from `drawn_at` on."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
-LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
-"""The table of a loss; the groups' z and y lie so many vectors apart."""
-LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart"))
+LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
+"""The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the loss
+of each one is computed by itself."""
+LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
 PLACE = ("%group", "%step")
 
 
@@ -243,8 +244,15 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     assert isinstance(x.offset, int)
     assert isinstance(y.offset, int)
     start = code.load_scalar("i64", kernel.arguments["starts"], step)
-    kernel.gathered([("x", wide, x.offset), ("y", tall, y.offset)], group, batch, start)
+    gathered = [("x", wide, x.offset), ("y", tall, y.offset)]
+    weighted: dict[Node, Place] = {}
+    if pass_.weights_of_examples is not None:
+        w = weighted[pass_.weights_of_examples] = work.take(batch)
+        assert isinstance(w.offset, int)
+        gathered.append(("w", 1, w.offset))
+    kernel.gathered(gathered, group, batch, start)
     inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, kernel.group("hypers", group, len(hypers)))}
+    inputs |= weighted
     if pass_.drawn:
         count = sum(size(node) for node, _ in pass_.drawn)
         noise = work.take(count)
@@ -339,6 +347,49 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         }
         Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
         most = work.vectors
+        return []
+
+    code.loop(kernel.arguments["groups"], group)
+    return Program(code.function(), most)
+
+
+def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
+    """Return the kernel of each trial's weighted mean loss; `pass_` has one example.
+
+    Σ w loss / Σ w, where what has no weight does not count: see `anncore.engine.weighting`.
+    """
+    kernel = _Kernel(dtype, LOSS)
+    code = kernel.code
+    hypers = hyper_inputs(pass_.graph)
+    most = 0
+    zero = code.number(0.0)
+
+    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        z, y = (kernel.group(name, g, kernel.arguments[f"{name}_apart"]) for name in ("z", "y"))
+        own = kernel.group("hypers", g, len(hypers))
+        weights = kernel.group("w", g, kernel.arguments["examples"])
+        out = kernel.group("out", g, 1)
+
+        def example(n: Index, sums: Sequence[str]) -> Sequence[str]:
+            nonlocal most
+            assert pass_.y is not None
+            assert pass_.loss is not None
+            work = Workspace(kernel.arguments["work"], 1)
+            inputs = {
+                pass_.z: Place(code.at(z, code.product(n, size(pass_.z)))),
+                pass_.y: Place(code.at(y, code.product(n, size(pass_.y)))),
+                **kernel.hypers(hypers, own),
+            }
+            Lowering(code, inputs, [(pass_.loss, Place(out))], work)
+            most = max(most, work.vectors)
+            weight = code.load(weights, n)
+            counts = code.compared("ogt", weight, zero)
+            product = code.chosen(counts, code.times(weight, code.load(out)), zero)
+            total, whole = sums
+            return [code.plus(total, product), code.plus(whole, weight)]
+
+        total, whole = code.loop(kernel.arguments["examples"], example, [zero, zero])
+        code.store(code.over(total, whole), out)
         return []
 
     code.loop(kernel.arguments["groups"], group)

@@ -40,6 +40,7 @@ from anncore.engine.lanes.programs import (
     loss_program,
     pass_program,
     update_program,
+    weighted_loss_program,
 )
 from anncore.engine.lanes.update_kernels import Updates
 from anncore.engine.lanes.updates import leaves, update_graph
@@ -131,6 +132,7 @@ class LaneStack(Stack):
         self._states: list[Array] = []
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
+        self._w = self.lanes.addresses(self._orders.w, self._orders.group) if self._orders.w else self._y
         self._shared = self.lanes.shared(self._orders.group)
         self._loaded = False
         self._functions: tuple[int, int] | None = None  # the passes, by address
@@ -143,8 +145,6 @@ class LaneStack(Stack):
         for component in components_of(self)["network"]:
             if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
                 raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
-        if self.data[0].w_train is not None:
-            raise Unlowerable("weighted examples")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
         if asks(run.optimizer):
@@ -174,7 +174,13 @@ class LaneStack(Stack):
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
         facts = signature(components_of(self)["network"])
-        return (*parts, codes, facts, self.dtype, self._orders.widths, self.network_outputs, self.when)
+        shapes = self.dtype, self._orders.widths, self.network_outputs, self.when, self.weighted
+        return (*parts, codes, facts, *shapes)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether examples have weights."""
+        return self.data[0].w_train is not None
 
     @cached_property
     def _made_passes(self) -> list[Made]:
@@ -196,6 +202,7 @@ class LaneStack(Stack):
             self.network_outputs,
             self.dtype,
             self.when,
+            weighted=self.weighted,
         )
         program = pass_program(self.dtype, size, pass_, self.layout, self.running)
         return program, hyper_inputs(pass_.graph), 0
@@ -361,6 +368,7 @@ class LaneStack(Stack):
             "times_apart": times.shape[1],
             "x": self._x,
             "y": self._y,
+            "w": self._w,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "shared": self._shared,
@@ -478,6 +486,7 @@ class Orders:
         data, self.group = distinct(prepared)
         self.x = [np.ascontiguousarray(one.x_train) for one in data]
         self.y = [np.ascontiguousarray(one.y_train) for one in data]
+        self.w = [np.asarray(one.w_train, self.x[0].dtype) for one in data if one.w_train is not None]
         self.widths = self.x[0].shape[1], self.y[0].shape[1]
         self._examples = len(self.x[0])
         whole = trials[0].train.batch_size == "full"
@@ -566,21 +575,24 @@ class LaneEvaluator(Evaluator):
     def write(self) -> None:
         """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
         stack = self._stack
-        trials = len(stack.trials)
-        self._made_loss((trials, BLOCK, stack.network_outputs), (trials, BLOCK, stack.data[0].outputs))
+        trials, examples = len(stack.trials), 1 if stack.weighted else BLOCK
+        self._made_loss((trials, examples, stack.network_outputs), (trials, examples, stack.data[0].outputs))
 
     def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
         stack = self._stack
 
         def make() -> tuple[Program, list[Node], int]:
             pass_ = loss_graph(stack.output.pairs[0], (z, y), stack.dtype)
-            return loss_program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
+            program = weighted_loss_program if stack.weighted else loss_program
+            return program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
 
         return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
 
     def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
         stack, lanes = self._stack, self._stack.lanes
-        shapes = z.shape, y.shape
+        # Of examples with weights each one's loss is computed by itself.
+        one = (slice(None), slice(0, 1 if stack.weighted else None))
+        shapes = z[one].shape, y[one].shape
         if shapes not in self._losses:
             own = self._made_loss(*shapes)
             work = aligned((own.program.work, lanes.lanes), stack.dtype)
@@ -597,6 +609,8 @@ class LaneEvaluator(Evaluator):
             "hypers": hypers,
             "work": work,
             "out": out,
+            "examples": z.shape[1],
+            "w": targets if weights is None else lanes.put(np.asarray(weights, stack.dtype)),
         }
         function([values[name] for name in LOSS])
         result = np.empty((lanes.trials, 1), lanes.dtype)
