@@ -77,7 +77,7 @@ def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
 
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
-        return f"initializer {initializer.name} looks at layers, which NumPy computes", 0, 0, False
+        return f"initializer {initializer.name} looks at layers before the training, which NumPy computes", 0, 0, False
     try:
         # Two of it, so that what would take trials apart, or together, shows.
         stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.derivatives.refusals import formula_place
 from anncore.contract.derivatives.symbols import Graph, Node, Symbol, alike
 from anncore.contract.kinds import Array
 from anncore.engine.lanes.nests import Unlowerable
@@ -120,7 +121,9 @@ class Count(Symbol):
         return self._asking.answer(self)
 
     def _known(self) -> Any:
-        raise Unlowerable("the number of the step is used other than in arithmetic and comparisons")
+        place = formula_place()
+        where = "" if place is None else str(place)
+        raise Unlowerable(f"the number of the step is used other than in arithmetic and comparisons{where}")
 
 
 def _whole(numbers: Array) -> Array:

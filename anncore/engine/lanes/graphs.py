@@ -7,20 +7,20 @@ Unlowerable with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract.derivatives.pullback import DERIVED, with_symbols
 from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, alike
-from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.facts import facts_of, per_trial
 from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
 from anncore.engine.lanes.opening import Opening
+from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.output_and_loss import Pair
 from anncore.engine.recorded import Recorded, derive, record
@@ -62,19 +62,6 @@ class Pass(NamedTuple):
     weights_of_examples: Node | None = None  # (T, N, 1), where examples have weights
 
 
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Turn what goes wrong while a formula runs on symbols into Unlowerable."""
-    try:
-        yield
-    except Unlowerable:
-        raise
-    except ComponentError as error:
-        raise Unlowerable(str(error)) from error
-    except RAISED_BY_PLUGINS as error:
-        raise Unlowerable(f"{type(error).__name__}: {error}") from error
-
-
 def training_pass(
     component: Any,
     activations: Sequence[Any],
@@ -92,7 +79,7 @@ def training_pass(
     activations: those of the network, in their order. shapes: of inputs and targets, (T, N, D) and (T, N, K).
     weighted: whether examples have weights.
     """
-    with refusing():
+    with refusing(f"network {component.name}"):
         recorded = _recorded(component, specs, shapes[0], outputs, dtype, when)
         trained = [spec.name for spec in specs if spec.role != "state"]
         derived = derive(component, recorded, trained)
@@ -141,7 +128,7 @@ def forward_pass(
     when: tuple[bool, bool] | None,
 ) -> Pass:
     """Return the graph of a forward pass in evaluation."""
-    with refusing():
+    with refusing(f"network {component.name}"):
         recorded = _recorded(component, specs, shape, outputs, dtype, when)
         graph = LaneGraph()
         known = _inputs(graph, recorded)
@@ -162,12 +149,12 @@ def _refuse_examples_together(z: Node, x: Node) -> None:
         if node.function in SUMS and isinstance(array, Node) and array in of_examples:
             axis = dict(node.options).get("axis", 1)  # of sum_examples
             if 1 in (axis if isinstance(axis, tuple) else (axis,)) and array.shape[1] == x.shape[1]:
-                raise Unlowerable("a formula that takes examples together in evaluation")
+                raise Unlowerable("it takes examples together in evaluation, whose examples pass in blocks")
 
 
 def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str) -> Pass:
     """Return the graph of each trial's mean loss, from z and the targets."""
-    with refusing():
+    with refusing(f"loss {pair.loss.name}"):
         graph = LaneGraph()
         hypers = Hypers(graph)
         z, y = (graph.input(alike(shape, np.dtype(dtype))) for shape in shapes)
@@ -177,7 +164,7 @@ def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtyp
         else:
             value = loss.value(hypers.twin(pair.activation).forward(z), y)
         if not isinstance(value, Symbol) or value.shape != (shapes[0][0],):
-            raise Unlowerable("a loss that is not one number per trial")
+            raise Unlowerable("it is not one number per trial")
     return Pass(graph, z.node, y.node, {}, z.node, {}, {}, value.node)
 
 
@@ -231,13 +218,14 @@ def _replay(graph: Graph, opening: Opening, ends: Sequence[Node], known: dict[No
 
 def _slope(graph: LaneGraph, hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Symbol:
     """Return ∂loss/∂z."""
-    try:
-        grad = _slope_of(hypers, pair, z, y)
-    except RAISED_BY_PLUGINS:
-        with graph.allowing_options():
+    with refusing(f"loss {pair.loss.name}"):
+        try:
             grad = _slope_of(hypers, pair, z, y)
-    if not isinstance(grad, Symbol) or grad.shape != z.shape:
-        raise Unlowerable(f"loss {pair.loss.name} has a slope that does not depend on the outputs")
+        except RAISED_BY_PLUGINS:
+            with graph.allowing_options():
+                grad = _slope_of(hypers, pair, z, y)
+        if not isinstance(grad, Symbol) or grad.shape != z.shape:
+            raise Unlowerable("its slope does not depend on the outputs")
     return grad
 
 

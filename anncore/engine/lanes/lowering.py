@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.derivatives import primitives
-from anncore.contract.derivatives.symbols import Node
+from anncore.contract.derivatives.symbols import Node, name_of
 from anncore.engine.lanes.code import Code, Index
 from anncore.engine.lanes.indexing import item_place
 from anncore.engine.lanes.nests import (
@@ -315,7 +315,7 @@ class Lowering:
     def _product(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
         left, right = node.args
         if len(tail(node)) < 2 or len(left.shape) != len(right.shape):
-            raise Unlowerable("a product of arrays with unequal axes")
+            raise Unlowerable("a product of arrays of which one has more axes than the other")
         inner = left.shape[-1]
         code = self._code
 
@@ -500,9 +500,9 @@ class Lowering:
     def _operation(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         code = self._code
         if node.dtype.kind == "f" and node.dtype.name != code.dtype:
-            raise Unlowerable(f"{node.dtype.name} within {code.dtype}")
+            raise Unlowerable(f"{name_of(node.function)} gives {node.dtype.name} in a training in {code.dtype}")
         if node.dtype.kind not in "fb":
-            raise Unlowerable(f"numbers of type {node.dtype}")
+            raise Unlowerable(f"{name_of(node.function)} gives {node.dtype}, and lanes compute with real numbers alone")
         function = node.function
         args = [
             self._value(arg, _broadcast(arg, node, index), memo) if _is_array(arg) else arg
@@ -532,7 +532,7 @@ class Lowering:
             return args[0] if node.dtype.kind == "f" else code.compared("une", args[0], code.number(0.0))
         maker = maker_of(function)
         if maker is None:
-            raise Unlowerable(getattr(function, "__name__", str(function)))
+            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
         return maker(code, *args)
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:

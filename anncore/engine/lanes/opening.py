@@ -18,6 +18,7 @@ from anncore.contract.derivatives.symbols import Graph, Node, Symbol, alike
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.refusing import refusing
 from anncore.engine.recorded import Back, Call, State
 
 
@@ -40,6 +41,10 @@ class Opening:
         call = function.call if isinstance(function, Back) else function
         if not isinstance(call, Call) or len(call.activation.runs) != 1:
             raise Unlowerable("several activations in one place")
+        with refusing(f"activation {call.activation.name}"):
+            return self._opened(call, function, args)
+
+    def _opened(self, call: Call, function: Any, args: Sequence[Any]) -> Symbol:
         component = self._hypers.twin(call.activation.runs[0].component)
         if isinstance(function, Back):
             _, z, _ = args

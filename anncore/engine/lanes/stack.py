@@ -141,10 +141,13 @@ class LaneStack(Stack):
     def _refuse(self) -> None:
         network, run = self.network, self._only_run
         if network.learns or network.adjusts or network.turns or not network.is_followed:
-            raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
-        for component in components_of(self)["network"]:
-            if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
-                raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
+            raise Unlowerable(
+                f"network {network.component.name} learns by a rule of its own, or by a gradient that its "
+                "author wrote"
+            )
+        if any(isinstance(fact, np.ndarray) for fact in facts_of(network.component).values()):
+            name = network.component.name
+            raise Unlowerable(f"network {name} keeps numbers per trial besides its hyperparameters")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
         if asks(run.optimizer):
@@ -248,7 +251,15 @@ class LaneStack(Stack):
     def _update(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
         run = self._only_run
         optimizer = run.fitted if any(nested(run.optimizer)) or not long else run.optimizer
-        update = update_graph(optimizer, run.weight, run.state, scheduled=run.scheduled, long=long, t=t)
+        update = update_graph(
+            optimizer,
+            run.optimizer.name,
+            run.weight,
+            run.state,
+            scheduled=run.scheduled,
+            long=long,
+            t=t,
+        )
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
         return update_program(self.dtype, update), own, len(update.rates)
 

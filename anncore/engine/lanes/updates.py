@@ -15,8 +15,9 @@ from anncore.contract.derivatives.primitives import spread
 from anncore.contract.derivatives.symbols import Node, Symbol, alike
 from anncore.contract.kinds import Array
 from anncore.engine.lanes.counting import Asking, Way
-from anncore.engine.lanes.graphs import Hypers, refusing
+from anncore.engine.lanes.graphs import Hypers
 from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.nested import nested
 
@@ -39,16 +40,16 @@ class UpdateGraph(NamedTuple):
 
 
 def update_graph(
-    optimizer: Any, weight: Array, state: Any, *, scheduled: bool, long: bool, t: int | None
+    optimizer: Any, name: str, weight: Array, state: Any, *, scheduled: bool, long: bool, t: int | None
 ) -> UpdateGraph:
     """Return the graph of a step.
 
-    optimizer: a component, or a fitted one with others inside. t: the step that is recorded where the formula
+    optimizer: a component, or a fitted one with others inside. name: its own. t: the step that is recorded where the formula
     asks for it, None where it does not.
     """
-    with refusing():
-        graph = LaneGraph()
-        hypers = Hypers(graph)
+    graph = LaneGraph()
+    hypers = Hypers(graph)
+    with refusing(f"optimizer {name}"):
         replaced = (
             optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
         )
@@ -57,7 +58,7 @@ def update_graph(
         shapes = []
         for array in leaves(state):
             if array.dtype != weight.dtype:
-                raise Unlowerable(f"an optimizer's state of {array.dtype} beside weights of {weight.dtype}")
+                raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
             if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
                 raise Unlowerable(f"a state of shape {array.shape}")
             # With one weight in all, only the rule itself tells an array of weights from a single number.
@@ -68,7 +69,7 @@ def update_graph(
         now = plain if t is None else asking.step
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
         if _form(after) != _form(state):
-            raise Unlowerable("an optimizer whose state is built in another way after a step")
+            raise Unlowerable("its state is built in another way after a step")
         results = [
             _whole(graph, result, due, weight.dtype)
             for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
@@ -98,7 +99,7 @@ def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> S
     elif isinstance(result, Symbol) and result.dtype == dtype and result.shape == (1, *due[1:]):
         result = result if due[0] == 1 else graph.record(spread, result, shape=due)
     if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
-        raise Unlowerable("an optimizer's state that changes its shape or type")
+        raise Unlowerable("its state changes its shape or type")
     return result
 
 
@@ -122,7 +123,7 @@ def leaves(state: Any) -> Iterator[Any]:
     elif isinstance(state, (np.ndarray, Symbol)):
         yield state
     elif state is not None:
-        raise Unlowerable(f"an optimizer's state with {type(state).__name__} in it")
+        raise Unlowerable(f"its state holds {type(state).__name__}")
 
 
 def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
