@@ -84,8 +84,8 @@ class TrialMaker:
         if why := why_unavailable():
             way_out = "unset it" if why.startswith("ANNX_FUSING") else "install it"
             raise ExperimentError(
-                f"{self.experiment.file}: [train] engine = 'lanes' needs kernels, and {why} here; {way_out}, or "
-                "write engine = 'auto'."
+                f"{self.experiment.file}: [train] engine = 'lanes' needs kernels, and {why} here; {way_out}, "
+                "or write engine = 'auto'."
             )
         if why := why_not_lanes(trial, self.experiment.registry):
             parts = ", ".join(f"{kind} {label!r}" for kind, label in trial.labels.items())

@@ -50,7 +50,7 @@ def _looked_at(trial: Trial, registry: Registry) -> tuple[str, int, int]:
     if key not in memo:
         memo[key] = _look(trial, registry)
     if memo[key][3]:  # a formula looks at values, or at the number of the step: others may be refused
-        key = (*key, *(part.text for part in moving), train.steps, train.epochs)
+        key = (*key, *(part.text for part in moving), str((train.steps, train.epochs)))
         if key not in memo:
             memo[key] = _look(trial, registry)
     why, weights, length, _ = memo[key]
@@ -77,7 +77,12 @@ def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
 
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
-        return f"initializer {initializer.name} looks at layers before the training, which NumPy computes", 0, 0, False
+        return (
+            f"initializer {initializer.name} looks at layers before the training, which NumPy computes",
+            0,
+            0,
+            False,
+        )
     try:
         # Two of it, so that what would take trials apart, or together, shows.
         stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))

@@ -105,6 +105,10 @@ class Code:
         """Append |value|."""
         return self._called("fabs", value)
 
+    def whole_number(self, how: str, value: str) -> str:
+        """Append floor, ceil, trunc or rint."""
+        return self._called(how, value)
+
     def _called(self, function: str, *args: str) -> str:
         name = f"@llvm.{function}.v{self.kind.lanes}{self.kind.suffix}"
         self.intrinsics[name] = f"declare {self.type} {name}({', '.join([self.type] * len(args))})"

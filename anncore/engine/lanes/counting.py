@@ -34,7 +34,7 @@ Compute = Callable[[Array], Array]
 
 
 class Way(NamedTuple):
-    """A way that a formula goes: what it asked, with the answers, and the numbers that it needs of each step."""
+    """A way that a formula goes: what it asked and was answered, and the numbers it needs of each step."""
 
     asked: tuple[tuple[Compute, bool], ...] = ()
     numbers: tuple[Compute, ...] = (lambda steps: steps,)
@@ -49,7 +49,7 @@ class Way(NamedTuple):
     def values(self, steps: Array) -> Array:
         """Return the numbers of each step, (steps, n)."""
         columns = [np.asarray(_computed(compute, steps), float) for compute in self.numbers]
-        return np.stack(columns, axis=1) if columns else np.empty((len(steps), 0))
+        return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 
 
 class Asking:

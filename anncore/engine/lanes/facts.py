@@ -30,7 +30,9 @@ def constants(components: Iterable[Any]) -> tuple[Any, ...]:
     These become constants of a kernel, which serves none with other ones.
     """
     return tuple(
-        (name, fact.shape, fact.dtype.str, fact.tobytes()) if isinstance(fact, np.ndarray) else (name, repr(fact))
+        (name, fact.shape, fact.dtype.str, fact.tobytes())
+        if isinstance(fact, np.ndarray)
+        else (name, repr(fact))
         for component in components
         for name, fact in sorted(facts_of(component).items())
         if not per_trial(fact)
@@ -48,7 +50,9 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
             if not isinstance(value, np.ndarray):
                 texts.append(f"{type(component).__name__}.{name}={value!r}")
             elif value.dtype == np.uint64:
-                raise Unlowerable(f"{component.name} draws random numbers of its own, of whole numbers")
+                raise Unlowerable(
+                    f"{component.name} draws random numbers of its own, by whole numbers of 64 bits"
+                )
             elif not per_trial(value):
                 raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape} for each trial")
     return tuple(texts)

@@ -116,18 +116,18 @@ class Lowering:
         """Append copies as if all were made at once: one may write what another one reads."""
         moves: list[tuple[Place, Place, int]] = []
         for node, place in copies:
-            own = self._places.get(node)
-            if own is None or self._nests.is_view(node):
+            start = self._places.get(node)
+            if start is None or self._nests.is_view(node):
                 sources = [self._places.get(source) for source, _ in self._nests.sources(node)]
                 if len(copies) == 1 or not any(source in written for source in sources):
                     self._copy(node, place)
                     continue
                 self._refuse_long(size(node))
-                own = self._work.take(size(node))
-                self._copy(node, own)
-            moves.append((own, place, size(node)))
+                start = self._work.take(size(node))
+                self._copy(node, start)
+            moves.append((start, place, size(node)))
         for length in dict.fromkeys(length for _, _, length in moves):
-            self._move([(start, end) for start, end, own_length in moves if own_length == length], length)
+            self._move([(one, other) for one, other, own_length in moves if own_length == length], length)
 
     def _move(self, moves: Sequence[tuple[Place, Place]], length: int) -> None:
         """Append the copying of arrays of one length, each element of all before the next one."""
@@ -135,9 +135,9 @@ class Lowering:
         count: Index = self._long[1] if self._long is not None and length == self._long[0] else length
 
         def body(index: Index, _: Sequence[str]) -> Sequence[str]:
-            values = [code.load(start.pointer, code.sum(start.offset, index)) for start, _ in moves]
-            for value, (_, end) in zip(values, moves, strict=True):
-                code.store(value, end.pointer, code.sum(end.offset, index))
+            values = [code.load(one.pointer, code.sum(one.offset, index)) for one, _ in moves]
+            for value, move in zip(values, moves, strict=True):
+                code.store(value, move[1].pointer, code.sum(move[1].offset, index))
             return []
 
         code.loop(count, body)
@@ -180,7 +180,6 @@ class Lowering:
 
     def _copy(self, node: Node, place: Place) -> None:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
-        code = self._code
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
@@ -223,7 +222,6 @@ class Lowering:
 
     def _finish(self, nest: Nest, indices: Sequence[Indices], memo: dict[Any, str]) -> None:
         """Append the formulas of a loop at some places, then write what others read."""
-        code = self._code
         results = []
         for index in indices:
             for root in nest.roots:
@@ -500,9 +498,13 @@ class Lowering:
     def _operation(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         code = self._code
         if node.dtype.kind == "f" and node.dtype.name != code.dtype:
-            raise Unlowerable(f"{name_of(node.function)} gives {node.dtype.name} in a training in {code.dtype}")
+            raise Unlowerable(
+                f"{name_of(node.function)} gives {node.dtype.name} in a training in {code.dtype}"
+            )
         if node.dtype.kind not in "fb":
-            raise Unlowerable(f"{name_of(node.function)} gives {node.dtype}, and lanes compute with real numbers alone")
+            raise Unlowerable(
+                f"{name_of(node.function)} gives {node.dtype}, and lanes compute with real numbers alone"
+            )
         function = node.function
         args = [
             self._value(arg, _broadcast(arg, node, index), memo) if _is_array(arg) else arg

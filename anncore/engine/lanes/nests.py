@@ -21,8 +21,8 @@ from anncore.contract.errors import ComponentError
 
 MATMULS = frozenset((np.matmul, operator.matmul))
 VIEWS = frozenset((np.transpose, primitives.item, primitives.reshaped, primitives.spread))
-"""A node of these is no view where `Nests.copied` has it: what others reshape, and what is taken from lists of
-places, is written out."""
+"""A node of these is no view where `Nests.copied` has it: what others reshape, and what is taken by lists
+of places, is written out."""
 SUMS = frozenset((np.sum, np.mean, np.max, np.amax, np.min, np.amin, primitives.sum_examples))
 PIECES = frozenset((primitives.joined, primitives.stacked, primitives.put_back))
 

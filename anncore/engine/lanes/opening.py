@@ -1,4 +1,4 @@
-"""Activations within the graph of a pass: their formulas in place of the one operation that a network records.
+"""Activations within the graph of a pass: their formulas in place of the one operation that is recorded.
 
 An activation with weights of its own gets these as symbols, and gives their gradients; one that draws gets an
 input of the graph, which a kernel fills with the step's random numbers.
@@ -78,7 +78,9 @@ class Opening:
             symbol = self._graph.input(alike((z.shape[0], *shape), z.dtype))
             which = next(at for at, one in enumerate(self._activations) if one is call.activation)
             asked = tuple(z.shape[1:])
-            self.drawn.append((symbol.node, Drawing(call.activation.stream(call.number, run), shape, asked, which)))
+            self.drawn.append(
+                (symbol.node, Drawing(call.activation.stream(call.number, run), shape, asked, which))
+            )
             self._noise[call] = symbol
         return self._noise[call]
 

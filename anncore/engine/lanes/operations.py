@@ -86,7 +86,12 @@ def _finite(code: Code, x: str) -> str:
     return code.compared("olt", code.absolute(x), code.number(math.inf))
 
 
+def _whole(how: str) -> Maker:
+    return lambda code, x: code.whole_number(how, x)
+
+
 MAKERS: dict[Any, Maker] = {
+    **{function: _whole(function.__name__) for function in (np.floor, np.ceil, np.trunc, np.rint)},
     **dict.fromkeys((np.add, operator.add), Code.plus),
     **dict.fromkeys((np.subtract, operator.sub), Code.minus),
     **dict.fromkeys((np.multiply, operator.mul), Code.times),

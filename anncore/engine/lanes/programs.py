@@ -20,9 +20,9 @@ from anncore.engine.lanes.nests import size
 from anncore.engine.lanes.updates import LONG, UpdateGraph
 
 TRAINING = (
-    *("groups", "steps", "pass", "pass_of_the_rest", "updates", "kinds", "numbers", "theta", "grads", "state"),
-    *("hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "w", "order", "starts", "shared", "work"),
-    *("drawn", "drawn_at", "drawn_shared"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "updates", "kinds", "numbers", "theta", "grads"),
+    *("state", "hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "w", "order", "starts"),
+    *("shared", "work", "drawn", "drawn_at", "drawn_shared"),
 )
 """The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
 that is smaller, and an update are functions of the table, a group and a step. `numbers` is of weights. Each
@@ -31,8 +31,8 @@ count, `times`, so far apart. Random numbers lie by seed, those of a step from `
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
-"""The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the loss
-of each one is computed by itself."""
+"""The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the
+loss of each one is computed by itself."""
 LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
 PLACE = ("%group", "%step")
 
@@ -201,9 +201,9 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
     first = code.product(step, arguments["times_apart"])
-    for at in range(len(update.times)):
-        now = code.load_scalar(code.kind.scalar, arguments["times"], code.sum(first, at))
-        code.store(code.splat(now), pointer, at)
+    for place in range(len(update.times)):
+        now = code.load_scalar(code.kind.scalar, arguments["times"], code.sum(first, place))
+        code.store(code.splat(now), pointer, place)
     at = code.sum(code.product(group, arguments["steps"]), step)
     own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
     hypers = code.load_scalar("ptr", arguments["update_hypers"], step)
@@ -215,7 +215,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     inputs = {
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
-        **{node: Place(pointer, at) for at, node in enumerate(update.times)},
+        **{node: Place(pointer, place) for place, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
         **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
         **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
@@ -259,9 +259,9 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         assert isinstance(noise.offset, int)
         kernel.drawn(count, group, step, noise.offset)
         at = noise.offset
-        for node, _ in pass_.drawn:
-            inputs[node] = Place(pointer, at)
-            at += size(node)
+        for drawn, _ in pass_.drawn:
+            inputs[drawn] = Place(pointer, at)
+            at += size(drawn)
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
     for name, node in pass_.grads.items():

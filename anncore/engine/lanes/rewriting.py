@@ -58,11 +58,10 @@ class LaneGraph(Graph):
 
         Otherwise somebody else could hold the array, and would not see what is written into it.
         """
-        out, where = options.get("out"), options.get("where")
-        [out] = out if isinstance(out, tuple) else (out,)
         if not self._allowing or set(options) != {"out", "where"} or not _made_in_this_call():
             raise refuse_out(ufunc, options)
-        return np.where(where, self.record(ufunc, *inputs), out)
+        [out] = options["out"]  # NumPy gives it as a tuple
+        return self.record(np.where, options["where"], self.record(ufunc, *inputs), out)
 
     def filled(self, function: Any, array: Symbol, *args: Any, **options: Any) -> Any:
         """Return an array of one number, shaped as another one; the number may be one of each trial."""
@@ -83,9 +82,7 @@ def _made_in_this_call() -> bool:
         return False
     given = [keyword.value for keyword in expression.keywords if keyword.arg == "out"]
     return any(
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Attribute)
-        and value.func.attr in FRESH
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in FRESH
         for value in given
     )
 

@@ -20,7 +20,7 @@ from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.code import ALIGN, KINDS
 from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
 from anncore.engine.lanes.drawing import Draws
-from anncore.engine.lanes.facts import constants, facts_of, signature
+from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import (
     forward_pass,
     hyper_inputs,
@@ -39,12 +39,11 @@ from anncore.engine.lanes.programs import (
     forward_program,
     loss_program,
     pass_program,
-    update_program,
     weighted_loss_program,
 )
 from anncore.engine.lanes.update_kernels import Updates
-from anncore.engine.lanes.updates import leaves, update_graph
-from anncore.engine.nested import asks, nested, scope_of
+from anncore.engine.lanes.updates import leaves
+from anncore.engine.nested import asks
 from anncore.engine.network_stack import Stack
 from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
@@ -139,12 +138,17 @@ class LaneStack(Stack):
         self._by_kind: list[int] = []  # the updates, by address
 
     def _refuse(self) -> None:
-        network, run = self.network, self._only_run
-        if network.learns or network.adjusts or network.turns or not network.is_followed:
-            raise Unlowerable(
-                f"network {network.component.name} learns by a rule of its own, or by a gradient that its "
-                "author wrote"
-            )
+        network = self.network
+        ways = {
+            "learns by a rule of its own": network.learns,
+            "updates its weights in turns": bool(network.turns),
+            "changes its weights after each step": network.adjusts,
+            "has a gradient that its author wrote": not network.is_followed,
+        }
+        for way, holds in ways.items():
+            if holds:
+                raise Unlowerable(f"network {network.component.name} {way}")
+        run = self.run
         if any(isinstance(fact, np.ndarray) for fact in facts_of(network.component).values()):
             name = network.component.name
             raise Unlowerable(f"network {name} keeps numbers per trial besides its hyperparameters")
@@ -154,7 +158,8 @@ class LaneStack(Stack):
             raise Unlowerable(f"optimizer {run.optimizer.name} asks for further gradients within a step")
 
     @property
-    def _only_run(self) -> OptimizerRun:
+    def run(self) -> OptimizerRun:
+        """Its optimizer."""
         if len(self.optimizers) != 1:
             raise Unlowerable("several optimizers in one stack")
         return self.optimizers[0]
@@ -213,62 +218,14 @@ class LaneStack(Stack):
     @cached_property
     def _updates(self) -> Updates:
         """The kernels of the update."""
-        return Updates(self._made_update)
-
-    def _made_update(self, t: int) -> Made:
-        """Return the kernel of the update that is made at step t, and at all steps of its way.
-
-        Where each number is updated by itself, it serves networks of all sizes.
-        """
-        run, part = self._only_run, self.trials[0].parts["optimizer"]
-        states = list(leaves(run.state))
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in states)
-        facts = signature(components_of(self)["optimizer"])
-        own = structure(part, self.registry), codes_of(part), facts, run.scheduled, state, self.dtype
-        shapes = tuple(array.shape[1:] for array in states), [spec._replace(initial=0.0) for spec in self.specs]
-        fitted = constants(run.fitted.components)
-        forms: list[tuple[Any, bool, int | None]] = [
-            (("update", *own), True, None),
-            (("update at", *own, t), True, t),
-            (("update of arrays", *own, repr(shapes), fitted, t), False, t),
-        ]
-        if scope_of(run.optimizer) != "number":
-            forms = forms[2:]
-        if t > 1:  # another way of the form that step 1 has
-            forms = [form for form in forms if form[1] == self._long and form[2] is not None]
-        for at, (key, long, recorded) in enumerate(forms):
-            try:
-                made_one = made(key, self.sources, partial(self._update, long, recorded))
-            except Unlowerable:
-                if at == len(forms) - 1:
-                    raise
-            else:
-                self._long = long
-                return made_one
-        raise AssertionError("an update has a form")
-
-    def _update(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
-        run = self._only_run
-        optimizer = run.fitted if any(nested(run.optimizer)) or not long else run.optimizer
-        update = update_graph(
-            optimizer,
-            run.optimizer.name,
-            run.weight,
-            run.state,
-            scheduled=run.scheduled,
-            long=long,
-            t=t,
-        )
-        own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return update_program(self.dtype, update), own, len(update.rates)
+        return Updates(self)
 
     def write(self) -> int:
         """Write the kernels of steps and passes, and compile nothing; return the length of the longest one.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        self._only_run.initialize()
+        self.run.initialize()
         self._updates.kinds(1, total_steps(self.train, len(self.data[0].x_train)))
         programs = (*self._made_passes, *self._updates.made, self._made_forward)
         return max(len(made.program.text) for made in programs)
@@ -288,9 +245,9 @@ class LaneStack(Stack):
         """A step of each kernel of updates that is in use."""
         return self._updates.examples
 
-    def prepare(self, last: int) -> None:
-        """Make the kernels of training up to step `last`; the optimizer must have its first state."""
-        self._updates.kinds(1, last)
+    def prepare(self, steps: int) -> None:
+        """Make the kernels of a training of so many steps; the optimizer must have its first state."""
+        self._updates.kinds(1, steps)
         if self._functions is not None and len(self._by_kind) == len(self._updates.made):
             return
         programs = [made.program for made in (*self._made_passes, *self._updates.made)]
@@ -339,7 +296,7 @@ class LaneStack(Stack):
 
     def advance(self, first: int, last: int, steps: int) -> None:
         """Make the updates from `first` to `last`."""
-        self.prepare(last)
+        self.prepare(max(last, steps))
         self._load()
         most = self._draws.most_steps or last - first + 1
         for start in range(first, last + 1, most):
@@ -350,7 +307,7 @@ class LaneStack(Stack):
     def _advance(self, first: int, last: int, steps: int) -> None:
         """Make some updates in one call."""
         assert self._functions is not None
-        run, count = self._only_run, last - first + 1
+        run, count = self.run, last - first + 1
         order, starts, kinds = self._orders.next(count)
         drawn, drawn_at = self._draws.next(kinds)
         rates = self._updates.made[0].rates
@@ -407,8 +364,8 @@ class LaneStack(Stack):
         self.lanes.put(self.theta, self._theta)
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
-        self._only_run.unshare()
-        self._states = [self.lanes.put(_flat(state)) for state in leaves(self._only_run.state)]
+        self.run.unshare()
+        self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
         self._loaded = True
 
     def _unload(self) -> None:
@@ -416,7 +373,7 @@ class LaneStack(Stack):
         self.lanes.take(self._theta, self.theta)
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
-        for state, own in zip(leaves(self._only_run.state), self._states, strict=True):
+        for state, own in zip(leaves(self.run.state), self._states, strict=True):
             self.lanes.take(own, _flat(state))
 
     @property
@@ -477,7 +434,7 @@ class LaneStack(Stack):
 
     def _evaluated(self) -> Array:
         """Return the weights to evaluate at, in lanes."""
-        if not self._only_run.elsewhere:
+        if not self.run.elsewhere:
             return self._theta
         theta = self.theta.copy()
         for turn in self._turns:

@@ -2,8 +2,8 @@
 
 An argument is reduced by quarter turns (Cody & Waite, "Software Manual for the Elementary Functions", 1980,
 chapter 8). In float64 π/2 is known to 159 bits, and every product and sum of the reduction with its rounding
-error (Dekker, "A Floating-Point Technique for Extending the Available Precision", 1971). What is left, |r| ≤
-π/4, goes into the Taylor series. float32 is computed in float64, where 106 bits of π/2 and fused operations do.
+error (Dekker, "A Floating-Point Technique for Extending the Available Precision", 1971). What is left, |r|
+≤ π/4, goes into the Taylor series. float32 is computed in float64, with 106 bits of π/2.
 
 Errors, in units in the last place: sine and cosine 0.51 in float32, 1 in float64; tangent 0.51 and 3; cube
 root 0.51 and 1. They hold for |x| < 2^50 in float32 and 2^55 in float64. Beyond these neighbouring numbers
@@ -64,7 +64,7 @@ def _near(code: Code, x: str) -> str:
 
 
 def _reduced_short(code: Code, x: str) -> tuple[str, str]:
-    """Append the quarter turns in x, modulo 4 and from -2 to 2, and what is left, as exact as float32 asks."""
+    """Append the quarter turns in x, modulo 4, and what is left, as exact as float32 asks."""
     count = _near(code, code.times(x, code.number(2 / math.pi)))
     back = code.negative(count)
     r = code.fma(back, code.number(QUARTER[1]), code.fma(back, code.number(QUARTER[0]), x))

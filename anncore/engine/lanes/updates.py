@@ -44,8 +44,8 @@ def update_graph(
 ) -> UpdateGraph:
     """Return the graph of a step.
 
-    optimizer: a component, or a fitted one with others inside. name: its own. t: the step that is recorded where the formula
-    asks for it, None where it does not.
+    optimizer: a component, or a fitted one with others inside. name: its own. t: the step that is recorded
+    where the formula asks for it, None where it does not.
     """
     graph = LaneGraph()
     hypers = Hypers(graph)

@@ -22,6 +22,8 @@ ONE = {
     "tanh": (mpmath.tanh, 3.0),
     "ndtr": (mpmath.ncdf, 4.0),
 }
+
+
 @pytest.fixture(autouse=True)
 def digits() -> Any:
     with mpmath.workprec(120):

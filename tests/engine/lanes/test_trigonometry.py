@@ -50,9 +50,10 @@ def test_a_function_is_as_close_to_the_exact_value_as_it_says(name: str, dtype: 
     if name == "cbrt":
         x = np.abs(np.concatenate([x, np.exp(np.linspace(-80, 80, 500)).astype(dtype)]))
     got = function(name, dtype, 1)(x)
-    assert errors(got, [exact(mpmath.mpf(float(value))) for value in x], dtype).max() < bounds[
-        DTYPES.index(dtype)
-    ]
+    assert (
+        errors(got, [exact(mpmath.mpf(float(value))) for value in x], dtype).max()
+        < bounds[DTYPES.index(dtype)]
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
