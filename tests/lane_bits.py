@@ -26,6 +26,7 @@ def main() -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look for it there
     spec.loader.exec_module(module)
     bits = {
         name: module.digest(train_stack([trial], REGISTRY)[0]) for name, trial in module.fixed_set().items()

@@ -399,7 +399,7 @@ class Symbol(Operators):
         return self.copied()
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, int) and self.graph.shows_shapes:
+        if isinstance(index, int) and self.graph.shows_shapes and not self.node.known:
             return Shape(self.shape[1:])
         return self.graph.record(item, self, index=_index(index, self.node))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,15 +25,13 @@ def per_trial(fact: Any) -> bool:
     return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.size == len(fact)
 
 
-def constants(components: Iterable[Any]) -> tuple[Any, ...]:
+def constants(components: Iterable[Any]) -> tuple[str, ...]:
     """Return what is equal for fitted components that keep the same arrays, such as which weights to treat.
 
     These become constants of a kernel, which serves none with other ones.
     """
     return tuple(
-        (name, fact.shape, fact.dtype.str, fact.tobytes())
-        if isinstance(fact, np.ndarray)
-        else (name, repr(fact))
+        f"{type(component).__name__}.{name}={_text(fact)}"
         for component in components
         for name, fact in sorted(facts_of(component).items())
         if not per_trial(fact)
@@ -48,7 +47,7 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
     for component in components:
         for name, value in sorted(facts_of(component).items()):
             if not isinstance(value, np.ndarray):
-                texts.append(f"{type(component).__name__}.{name}={value!r}")
+                texts.append(f"{type(component).__name__}.{name}={_text(value)}")
             elif value.dtype == np.uint64:
                 raise Unlowerable(
                     f"{component.name} draws random numbers of its own, by whole numbers of 64 bits"
@@ -56,3 +55,22 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
             elif not per_trial(value):
                 raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape} for each trial")
     return tuple(texts)
+
+
+_NAMED = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, slice, range)
+_HELD: dict[int, Any] = {}  # objects that are told apart by their address, which no other may get
+
+
+def _text(value: Any) -> str:
+    """Return what is equal for equal facts alone; an array's text would leave out what is in its middle."""
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"array {value.shape} {value.dtype.str} {digest}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_text(key)}: {_text(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({', '.join(map(_text, value))})"
+    if isinstance(value, _NAMED):
+        return repr(value)
+    _HELD[id(value)] = value
+    return f"{value!r} at {id(value)}"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from shipped import REGISTRY
-from shipped_bits import DATA
+from shipped_bits import DATA, default_part
 from trial_factory import make_trial
 
 from anncore import Activation, Array, Hyper, Optimizer, hyper
@@ -358,6 +358,28 @@ def fixed_set() -> dict[str, Trial]:
         trials[f"loss {name}"] = trial(loss=name)
     for name in ("he_normal", "orthogonal"):
         trials[f"initializer {name}"] = trial(initializer=name)
+    return trials | _random_and_learned() | _by_arrays_and_steps()
+
+
+def _random_and_learned() -> dict[str, Trial]:
+    """Trainings with random numbers, weights of activations, turns, sorted rows, and lists of places."""
+    dropout = ("mlp", {"hidden": [8, 8], "dropout": 0.2})
+    trials = {f"dropout {dtype}": trial(dtype=dtype, network=dropout) for dtype in ("float32", "float64")}
+    for name in ("rrelu", "prelu", "rational", "sine", "snake", "sparsemax"):
+        trials[f"activation {name}"] = trial(activation=name)
+    for name, output in (("hinge", "identity"), ("focal", "softmax")):
+        trials[f"loss {name} of classes"] = trial(**{**DATA["multiclass"], "output": output, "loss": name})
+    digits = {**DATA["multiclass"], "dataset": "digits", "steps": 5}
+    trials["convolution"] = trial(network=("cnn", {"filters": 2}), **digits)
+    return trials
+
+
+def _by_arrays_and_steps() -> dict[str, Trial]:
+    """Trainings whose optimizers look at whole arrays, or at the number of the step."""
+    trials = {}
+    for name in ("lamb", "muon", "prodigy", "madgrad", "lookahead", "swa", "accumulate", "asgd"):
+        made, part = trial(), default_part(REGISTRY, REGISTRY.get("optimizer", name))
+        trials[f"optimizer {name}"] = dataclasses.replace(made, parts={**made.parts, "optimizer": part})
     return trials
 
 
