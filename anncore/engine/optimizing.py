@@ -184,6 +184,11 @@ class OptimizerRun:
         return [component.lr for component in self._paced]
 
     @property
+    def rates(self) -> list[Array]:
+        """The learning rates that change between steps; [] without a schedule."""
+        return [component.lr for component in self._paced]
+
+    @property
     def scheduled(self) -> bool:
         """Whether its learning rates change between steps."""
         return bool(self._paced)

@@ -74,7 +74,11 @@ class Asking:
         if count.text not in self._inputs:
             node = self.graph.input(alike((1, 1, 1), self.dtype)).node
             self._inputs[count.text] = node, count.compute
-        return self._inputs[count.text][0]
+        node = self._inputs[count.text][0]
+        if count.dtype == bool:
+            truth: Node = self.graph.record(np.not_equal, Symbol(self.graph, node), 0.0).node
+            return truth
+        return node
 
     @property
     def nodes(self) -> list[Node]:
@@ -92,7 +96,8 @@ class Count(Symbol):
 
     def __init__(self, asking: Asking, number: Any, compute: Compute, text: str) -> None:
         self._asking, self.number, self.compute, self.text = asking, number, compute, text
-        self.graph, self.shape, self.dtype, self._own = asking.graph, (1, 1, 1), asking.dtype, True
+        self.graph, self.shape, self._own = asking.graph, (1, 1, 1), True
+        self.dtype = np.dtype(bool) if isinstance(number, bool) else asking.dtype
 
     @property
     def node(self) -> Node:  # type: ignore[override]

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.derivatives.pullback import DERIVED, with_symbols
+from anncore.contract.derivatives.pullback import DERIVED, one_per_trial, with_symbols
 from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, alike
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.facts import facts_of, per_trial
 from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
-from anncore.engine.lanes.opening import Opening
+from anncore.engine.lanes.opening import Opening, in_place
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.output_and_loss import Pair
@@ -158,11 +158,7 @@ def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtyp
         graph = LaneGraph()
         hypers = Hypers(graph)
         z, y = (graph.input(alike(shape, np.dtype(dtype))) for shape in shapes)
-        loss = hypers.twin(pair.loss)
-        if pair.link:
-            value = loss.value_from_logits(z, y, pair.link)
-        else:
-            value = loss.value(hypers.twin(pair.activation).forward(z), y)
+        value = _value(hypers, pair, z, y)
         if not isinstance(value, Symbol) or value.shape != (shapes[0][0],):
             raise Unlowerable("it is not one number per trial")
     return Pass(graph, z.node, y.node, {}, z.node, {}, {}, value.node)
@@ -222,11 +218,28 @@ def _slope(graph: LaneGraph, hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -
         try:
             grad = _slope_of(hypers, pair, z, y)
         except RAISED_BY_PLUGINS:
-            with graph.allowing_options():
-                grad = _slope_of(hypers, pair, z, y)
+            grad = _other_slope(graph, hypers, pair, z, y)
         if not isinstance(grad, Symbol) or grad.shape != z.shape:
             raise Unlowerable("its slope does not depend on the outputs")
     return grad
+
+
+def _other_slope(graph: LaneGraph, hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:
+    """Return ∂loss/∂z with ufuncs that have options; if that cannot be, derived from the loss itself."""
+    try:
+        with graph.allowing_options():
+            return _slope_of(hypers, pair, z, y)
+    except RAISED_BY_PLUGINS:
+        value = _value(hypers, pair, z, y)
+        return in_place(value, one_per_trial(value, z), [z])[0]
+
+
+def _value(hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:
+    """Return each trial's mean loss."""
+    loss = hypers.twin(pair.loss)
+    if pair.link:
+        return loss.value_from_logits(z, y, pair.link)
+    return loss.value(hypers.twin(pair.activation).forward(z), y)
 
 
 def _slope_of(hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:

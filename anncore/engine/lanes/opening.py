@@ -14,6 +14,7 @@ import numpy as np
 from anncore.contract.derivatives.cotangents import full
 from anncore.contract.derivatives.primitives import spread
 from anncore.contract.derivatives.pullback import derive as pull, hypers_of
+from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.symbols import Graph, Node, Symbol, alike
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.engine.lanes.drawing import Drawing
@@ -94,13 +95,13 @@ class Opening:
             try:
                 return component.backward(grad, z, a, *more)
             except RAISED_BY_PLUGINS:
-                return self._derived(component, grad, z, [one for one in more if one is not None])[0]
+                return self._derived(component, grad, z, a, [one for one in more if one is not None])[0]
         own = self._weights[call]
         grads = {name: State(self._graph, self._nothing(weight).node) for name, weight in own.items()}
         try:
             made = component.backward(grad, z, a, own, grads)
         except RAISED_BY_PLUGINS:
-            made, *parts = self._derived(component, grad, z, list(own.values()), list(own))
+            made, *parts = self._derived(component, grad, z, a, list(own.values()), list(own))
             for name, part in zip(own, parts, strict=True):
                 grads[name][...] = part
         # A place that is used several times, as in time, adds up the gradients.
@@ -116,7 +117,12 @@ class Opening:
 
     @staticmethod
     def _derived(
-        component: Any, grad: Symbol, z: Symbol, more: Sequence[Symbol], names: Sequence[str] = ()
+        component: Any,
+        grad: Symbol,
+        z: Symbol,
+        a: Symbol,
+        more: Sequence[Symbol],
+        names: Sequence[str] = (),
     ) -> list[Any]:
         """Return the gradients of z and of what the formula gets beside it."""
 
@@ -125,16 +131,24 @@ class Opening:
                 return one.forward(z, dict(zip(names, arrays, strict=True)))
             return one.forward(z, *arrays)
 
-        recipe = pull(
-            component,
-            forward,
-            [z, *more],
-            name="forward (z)",
-            grad=grad,
-            result=None,
-            wrt=range(1 + len(more)),
-        )
-        return recipe(z, *more, *hypers_of(component).values(), grad)
+        inputs, places = [z, *more], range(1 + len(more))
+        try:
+            recipe = pull(
+                component, forward, inputs, name="forward (z)", grad=grad, result=None, wrt=places
+            )
+            return recipe(*inputs, *hypers_of(component).values(), grad)
+        except RAISED_BY_PLUGINS:
+            # What the component computed once is no hyperparameter, and known in this graph alone.
+            return in_place(a, grad, inputs)
+
+
+def in_place(result: Symbol, grad: Any, inputs: Sequence[Symbol]) -> list[Any]:
+    """Return the gradients of inputs of a formula that is recorded in the same graph."""
+    parts = gradients(result, grad, inputs)
+    return [
+        np.zeros(one.shape, one.dtype) if part is None else full(part, tuple(one.shape))
+        for one, part in zip(inputs, parts, strict=True)
+    ]
 
 
 def _plain_names(call: Call) -> list[str]:

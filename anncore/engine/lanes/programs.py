@@ -207,6 +207,8 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     at = code.sum(code.product(group, arguments["steps"]), step)
     own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
     hypers = code.load_scalar("ptr", arguments["update_hypers"], step)
+    moving = max(update.rates.values(), default=-1) + 1
+    rates = code.at(arguments["rates"], code.product(at, moving))
     theta = Place(kernel.group("theta", group, numbers))
     held = [
         Place(kernel.group(name, group, numbers if update.long and size(node) > 1 else size(node)))
@@ -218,7 +220,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
         **{node: Place(pointer, place) for place, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
         **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
-        **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
+        **{node: Place(rates, place) for node, place in update.rates.items()},
     }
     work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))

@@ -56,6 +56,7 @@ class Updates:
             kinds[one.program.way.goes(steps) & (kinds < 0)] = len(self.made)
             if kinds[t - steps[0]] < 0:
                 raise Unlowerable(f"optimizer {name} does not go the same way at a step twice")
+            one.program.way.values(steps[kinds == len(self.made)])  # which refuses what divides by 0
             self.made.append(one)
             self.examples.append(t)
         self._kinds = np.concatenate([self._kinds, kinds])
@@ -118,9 +119,9 @@ class Updates:
             run.optimizer.name,
             run.weight,
             run.state,
-            scheduled=run.scheduled,
+            run.rates,
             long=long,
             t=t,
         )
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return update_program(self._stack.dtype, update), own, len(update.rates)
+        return update_program(self._stack.dtype, update), own, len(run.rates)

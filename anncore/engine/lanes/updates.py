@@ -6,7 +6,7 @@ whole arrays, as for their lengths, has one for each set of shapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from anncore.engine.lanes.graphs import Hypers
 from anncore.engine.lanes.nests import Unlowerable, ordered
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
-from anncore.engine.nested import nested
 
 LONG = 61
 """The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
@@ -34,18 +33,26 @@ class UpdateGraph(NamedTuple):
     grad: Node
     times: list[Node]  # numbers made of the step's
     states: list[Node]
-    rates: list[Node]  # the learning rates that a schedule changes
+    rates: dict[Node, int]  # which of the learning rates that a schedule changes each of these is
     results: list[Node]  # the weight, then the states
     way: Way
 
 
 def update_graph(
-    optimizer: Any, name: str, weight: Array, state: Any, *, scheduled: bool, long: bool, t: int | None
+    optimizer: Any,
+    name: str,
+    weight: Array,
+    state: Any,
+    rates: Sequence[Array],
+    *,
+    long: bool,
+    t: int | None,
 ) -> UpdateGraph:
     """Return the graph of a step.
 
-    optimizer: a component, or a fitted one with others inside. name: its own. t: the step that is recorded
-    where the formula asks for it, None where it does not.
+    optimizer: a component, or a fitted one with others inside. name: its own. rates: the
+    learning rates that a schedule changes. t: the step that is recorded where the formula asks for it, None
+    where it does not.
     """
     graph = LaneGraph()
     hypers = Hypers(graph)
@@ -74,7 +81,9 @@ def update_graph(
             _whole(graph, result, due, weight.dtype)
             for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
         ]
-        moving = [rate.node for rate in _moving(replaced)] if scheduled else []
+    # An optimizer that is fitted to each array by itself has the same rate several times.
+    order = {id(rate): at for at, rate in enumerate(rates)}
+    moving = {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order}
     if long:
         for node in ordered([result.node for result in results]):
             if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
@@ -101,15 +110,6 @@ def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> S
     if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
         raise Unlowerable("its state changes its shape or type")
     return result
-
-
-def _moving(optimizer: Any) -> Iterator[Symbol]:
-    """Yield the learning rates of an optimizer on symbols and those inside it, as `nested.rates` does."""
-    inner = getattr(optimizer, "_optimizer", optimizer)
-    if isinstance(getattr(inner, "lr", None), Symbol):
-        yield inner.lr
-    for one in nested(inner):
-        yield from _moving(one)
 
 
 def leaves(state: Any) -> Iterator[Any]:
