@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,9 @@ class Part:
         return cls(data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"]))
 
 
-AUTO, BLAS, LANES = "auto", "blas", "lanes"
+AUTO: Final = "auto"
+BLAS: Final = "blas"
+LANES: Final = "lanes"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
-from anncore.contract.trial import Trial
+from anncore.contract.trial import LANES, Trial
 from anncore.engine.asking import Ask
 from anncore.engine.build import build_stack, runs_of_equal, structure
 from anncore.engine.fusing import Unfusable, Update
+from anncore.engine.lanes.facts import facts
 from anncore.engine.nested import asks, fit, nested, rates, scope_of, seeded
 from anncore.engine.probing import refuse_hidden_changes
 
@@ -87,13 +88,16 @@ class Turn:
 def optimizer_runs(
     trials: Sequence[Trial], registry: Registry, trained: Trained, evaluate: Any = None
 ) -> list[OptimizerRun]:
-    """Build one run for consecutive trials that share optimizer and schedule.
+    """Build one run for consecutive trials that share optimizer and schedule, in lanes a kernel too.
 
     evaluate: returns an `Evaluate` for the rows of a run; only asking optimizers need it.
     """
 
     def alike(trial: Trial) -> str:
-        return "".join(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule"))
+        own = [structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule")]
+        if trial.train.engine == LANES:
+            own += facts(trial, registry)
+        return "\n".join(own)
 
     runs: list[OptimizerRun] = []
     for _, members, rows in runs_of_equal(trials, alike):
@@ -141,6 +145,7 @@ class OptimizerRun:
                 )
         self._bases = [component.lr.copy() for component in self._paced]
         self._weight, self._grad = trained.theta[:, None, :], trained.grads[:, None, :]
+        self.specs = trained.specs
         self._fitted = fit(self._optimizer, trained.specs, ask)
         self._state: Any = None
         self._pace: Any = ()  # the state of the schedule

@@ -10,6 +10,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.trial import LANES, Trial
 from anncore.engine.build import build_part, structure
 from anncore.engine.curvature import asks_for_residuals
+from anncore.engine.lanes.facts import facts
 from anncore.engine.nested import asks
 from anncore.engine.problem import Known, problem_of
 
@@ -32,7 +33,7 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
     for trial in trials:
         groups.setdefault(_shape_key(trial, registry, known), []).append(trial)
     for members in groups.values():
-        members.sort(key=lambda trial: problem_of(trial).order(trial, registry))
+        members.sort(key=lambda trial: _order(trial, registry))
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
         for rows in np.array_split(np.arange(len(members)), stacks):
@@ -45,12 +46,20 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
     asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
     if asking and "objective" in trial.parts:  # of another one the residuals may be more or fewer
         asking += structure(trial.parts["objective"], registry)
-    shape = problem_of(trial).shape(trial, registry, known)
-    if trial.train.engine == LANES:  # all lanes of a kernel make the same steps
-        from anncore.engine.lanes.choice import facts
-
-        shape = "\n".join([shape, *problem_of(trial).order(trial, registry), *facts(trial, registry)])
+    problem = problem_of(trial)
+    shape = problem.shape(trial, registry, known)
+    if trial.train.engine == LANES:  # all lanes of a kernel make the same passes
+        shape = "\n".join([shape, *problem.order(trial, registry)[: -len(problem.parts)]])
     return "\n".join([shape, trial.train.text, asking, repr((trial.test, trial.timeout))])
+
+
+def _order(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    """Return by what the trials of a stack are sorted, so that equal components lie side by side."""
+    order = problem_of(trial).order(trial, registry)
+    if trial.train.engine != LANES:
+        return order
+    at = len(order) - len(problem_of(trial).parts) + 1  # behind the optimizer
+    return (*order[:at], *facts(trial, registry), *order[at:])
 
 
 def stack_size(trial: Trial, registry: Registry) -> int:

@@ -44,6 +44,9 @@ class Problem(ABC):
     def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
         """Return a text that is equal for two trials if all their arrays have equal shapes."""
 
+    parts: ClassVar[tuple[str, ...]]
+    """The kinds of components with which `order` ends, none of which a network's passes are made of."""
+
     @abstractmethod
     def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
         """Return the key by which a stack is sorted, so that equal components lie side by side."""
@@ -84,7 +87,7 @@ class Problem(ABC):
 class NetworkOnData(Problem):
     """A network, trained on the examples of a data set."""
 
-    parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "initializer")
+    parts = ("optimizer", "schedule", "initializer")
 
     def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
         """Return the shapes of data and weights, and the structure of network and loss."""
@@ -163,7 +166,7 @@ class NetworkOnData(Problem):
 class Minimisation(Problem):
     """An objective, minimised by itself; its "data" are the number of its arguments."""
 
-    parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "objective")
+    parts = ("optimizer", "schedule", "objective")
 
     def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
         """Return the number of arguments."""

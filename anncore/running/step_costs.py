@@ -4,6 +4,8 @@ A sweep trains many arms in one stack, so the time of a trial is a share of what
 arm's report trials of one problem make a stack of their own, of equally many for every arm, and the arms of
 a problem take turns, since machines drift; the least of an arm's turns counts, as whatever else the machine
 does can only add to it (as Python's `timeit` has it). Nothing is evaluated, and nothing that is learned kept.
+Where the arms of a problem trained on different engines, all are timed on BLAS, as no arm is quicker for the
+engine that it happened to have.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.registry import Registry
-from anncore.contract.trial import Trial
+from anncore.contract.trial import BLAS, Trial
 from anncore.engine.process import one_blas_thread, prepare_process
 from anncore.engine.training import make_stack, total_steps
 from anncore.evidence.results import Cost
@@ -50,10 +53,14 @@ def _started(
 ) -> dict[tuple[str, str], _Running]:
     """Return the stacks of a problem's arms, all of one size; an arm that raises is left out."""
     size = min([MOST_TRIALS, *map(len, arms.values())])
+    several = len({trial.train.engine for members in arms.values() for trial in members}) > 1
     running = {}
     for arm, members in arms.items():
+        timed = members[:size]
+        if several:
+            timed = [replace(trial, train=replace(trial.train, engine=BLAS)) for trial in timed]
         try:
-            running[arm] = _Running(members[:size], registry, seconds)
+            running[arm] = _Running(timed, registry, seconds)
         except RAISED_BY_PLUGINS as error:  # a component's own; its trials have said it
             LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
     return running
@@ -101,8 +108,7 @@ class _Running:
                 self._begin()
             chunk = min(16, self._steps - self._t)
             started = time.perf_counter()
-            for t in range(self._t + 1, self._t + chunk + 1):
-                self._stack.step(t, self._steps)
+            self._stack.advance(self._t + 1, self._t + chunk, self._steps)
             spent += time.perf_counter() - started
             self._t, done = self._t + chunk, done + chunk
         self.times.append(spent / done / self.size)

@@ -18,6 +18,7 @@ from anncore.contract.loading import load_registry
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.activations import needs_place
+from anncore.engine.lanes.choice import why_not_lanes
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 from anncore.running.store import Store
@@ -27,58 +28,71 @@ OPTIMIZERS = ("adagrad", "adam", "momentum", "rmsprop", "sgd")
 NETWORK = ("mlp", {"hidden": [32, 32]})
 
 
-def twenty_activations() -> tuple[Registry, list[str]]:
-    """Return a registry with at least twenty elementwise activations, and twenty of them, ours first."""
-    registry = load_registry([Path(__file__).with_name("more_activations.py")])
+def twenty_activations(registry: Registry) -> list[str]:
+    """Return the names of twenty elementwise activations that both engines compute."""
     known = [
-        component
+        component.name
         for component in registry.of_kind("activation")
-        if component.name not in ("softmax", "identity") and not needs_place(component.cls)
+        if component.dist == "annx"
+        and component.name not in ("softmax", "identity")
+        and not needs_place(component.cls)
     ]
-    ours = [component.name for component in known if component.dist == "annx"]
-    return registry, (ours + [component.full_name for component in known if component.dist != "annx"])[
-        :ACTIVATIONS
+    fitting = [
+        name
+        for name in known
+        if not why_not_lanes(_trial(registry, name, ("sgd", {"lr": 1e-3}), 0, "lanes"), registry)
     ]
+    return fitting[:ACTIVATIONS]
 
 
-def many_groups(registry: Registry, activations: Sequence[str]) -> list[Trial]:
-    """Return 20 activations x 5 optimizers x 5 seeds."""
-    rows = itertools.product(activations, OPTIMIZERS, range(TRIAL_SEEDS))
+def many_groups(registry: Registry, activations: Sequence[str], seeds: int, engine: str) -> list[Trial]:
+    """Return 20 activations x 5 optimizers x so many seeds."""
+    rows = itertools.product(activations, OPTIMIZERS, range(seeds))
     return [
-        _trial(registry, activation, (optimizer, {"lr": 1e-3}), seed) for activation, optimizer, seed in rows
+        _trial(registry, activation, (optimizer, {"lr": 1e-3}), seed, engine)
+        for activation, optimizer, seed in rows
     ]
 
 
-def one_group(registry: Registry, activations: Sequence[str]) -> list[Trial]:
-    """Return 500 trials that differ in learning rate and seed alone."""
-    rates = [1e-4 * 1.02**i for i in range(len(activations) * len(OPTIMIZERS))]
-    rows = itertools.product(rates, range(TRIAL_SEEDS))
-    return [_trial(registry, "relu", ("adam", {"lr": lr}), seed) for lr, seed in rows]
+def one_group(registry: Registry, trials: int, seeds: int, engine: str) -> list[Trial]:
+    """Return so many trials that differ in learning rate and seed alone."""
+    rates = [1e-4 * 1.005**i for i in range(trials // seeds)]
+    rows = itertools.product(rates, range(seeds))
+    return [_trial(registry, "relu", ("adam", {"lr": lr}), seed, engine) for lr, seed in rows]
 
 
-def unshared(registry: Registry, activations: Sequence[str]) -> list[list[Trial]]:
-    """Return the many groups' formulas without slices: for each pair of components a stack of equals."""
-    networks = []
-    for trial in many_groups(registry, activations)[::TRIAL_SEEDS]:
-        activation = trial.parts["network"].refs["activation"][0].name
-        optimizer = (trial.parts["optimizer"].name, {"lr": 1e-3})
-        networks.append([_trial(registry, activation, optimizer, i % TRIAL_SEEDS) for i in range(64)])
-    return networks
+def unshared(registry: Registry, activations: Sequence[str], engine: str) -> list[list[Trial]]:
+    """Return the many groups' formulas in stacks of equals: one for each pair of components, filled."""
+    return [
+        [_trial(registry, activation, (optimizer, {"lr": 1e-3}), i % TRIAL_SEEDS, engine) for i in range(64)]
+        for activation, optimizer in itertools.product(activations, OPTIMIZERS)
+    ]
 
 
-def _trial(registry: Registry, activation: str, optimizer: Any, seed: int) -> Trial:
+def _trial(registry: Registry, activation: str, optimizer: Any, seed: int, engine: str) -> Trial:
     return make_trial(
-        registry, network=NETWORK, activation=activation, optimizer=optimizer, seed=seed, batch_size=32
+        registry,
+        network=NETWORK,
+        activation=activation,
+        optimizer=optimizer,
+        seed=seed,
+        batch_size=32,
+        engine=engine,
     )
 
 
-def rates(steps: int, repetitions: int) -> dict[str, float]:
-    """Return CPU us per trial-step of the many groups, of one group, and of the formulas unshared."""
-    registry, activations = twenty_activations()
+def rates(engine: str, seeds: int, steps: int, repetitions: int) -> dict[str, float]:
+    """Return CPU us per trial-step of the many groups, of one group, and of the many groups' formulas alone.
+
+    So many steps are one call, as between two evaluations.
+    """
+    registry = load_registry()
+    activations = twenty_activations(registry)
+    mixed = many_groups(registry, activations, seeds, engine)
     sweeps = {
-        "many groups": list(pack(many_groups(registry, activations), registry)),
-        "equal trials": list(pack(one_group(registry, activations), registry)),
-        "same formulas, no slices": unshared(registry, activations),
+        "many groups": list(pack(mixed, registry)),
+        "equal trials": list(pack(one_group(registry, len(mixed), seeds, engine), registry)),
+        "the same formulas, full stacks": unshared(registry, activations, engine),
     }
     turns: dict[str, list[float]] = {name: [] for name in sweeps}
     stacks = {name: [built(trials, registry) for trials in groups] for name, groups in sweeps.items()}
@@ -88,16 +102,12 @@ def rates(steps: int, repetitions: int) -> dict[str, float]:
             for name, members in stacks.items():
                 start = time.process_time()
                 for stack in members:
-                    for i in range(steps):
-                        stack.step(t + i + 1, 1 << 30)
+                    stack.advance(t + 1, t + steps, 1 << 30)
                 trial_steps = steps * sum(len(stack.trials) for stack in members)
                 if repetition >= 0:
                     turns[name].append((time.process_time() - start) * 1e6 / trial_steps)
             t += steps
-    return {
-        **{name: statistics.median(values) for name, values in turns.items()},
-        "registered": float(sum(not name.startswith("more_activations") for name in activations)),
-    }
+    return {name: statistics.median(values) for name, values in turns.items()}
 
 
 def beyond_training(case: Case, registry: Registry, folder: Path, repetitions: int) -> dict[str, float]:

@@ -86,13 +86,16 @@ def test_profile(
     benchmark.extra_info.update({"us_per_trial_step": phases, "own_share": own})
 
 
-def test_many_small_groups(benchmark: Any, pytestconfig: pytest.Config, lines: Lines) -> None:
+@pytest.mark.parametrize(("engine", "seeds"), [("blas", 5), ("lanes", 5), ("lanes", 16)])
+def test_many_small_groups(
+    engine: str, seeds: int, benchmark: Any, pytestconfig: pytest.Config, lines: Lines
+) -> None:
     def measured() -> dict[str, float]:
         with one_blas_thread():
-            return rates(20, rounds(pytestconfig))
+            return rates(engine, seeds, 50, rounds(pytestconfig))
 
     seconds = benchmark.pedantic(measured, rounds=1)
-    lines.add_groups(seconds)
+    lines.add_groups(f"{engine}, {seeds} seeds", seconds)
     benchmark.extra_info.update(seconds)
 
 

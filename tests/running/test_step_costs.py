@@ -136,3 +136,28 @@ def test_an_arm_that_fails_has_no_cost_and_the_others_have(tmp_path: Path) -> No
 def test_costs_is_a_flag(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="costs"):
         run(tmp_path, TWO.replace("costs = true", 'costs = "yes"'))
+
+
+def test_arms_that_trained_on_different_engines_are_timed_on_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llvmlite")
+    timed, make_stack = [], step_costs.make_stack
+
+    def noted(trials: Any, registry: Any) -> Any:
+        timed.extend(trial.train.engine for trial in trials)
+        return make_stack(trials, registry)
+
+    monkeypatch.setattr(step_costs, "make_stack", noted)
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    for slow, engine in (("sleepy", "blas"), ("momentum", "lanes")):
+        timed.clear()
+        experiment = load(
+            tmp_path,
+            TWO.replace('"sleepy"', f'"{slow}"'),
+            plugins=[tmp_path / "sleepy.py"],
+            overrides=['train.engine="auto"'],
+        )
+        results = sweep(experiment, out=tmp_path / slow, executor="serial", unchecked=True)
+        assert len(results.costs) == 2
+        assert set(timed) == {engine}

@@ -354,6 +354,11 @@ def noting_reads() -> Iterator[list[Array]]:
         _READING = before
 
 
+def has_read() -> bool:
+    """Tell whether a formula has looked at a hyperparameter since `noting_reads`."""
+    return bool(_READING)
+
+
 def _inputs_of(node: Node) -> list[Array]:
     """Return the values of the inputs that a known node is computed from."""
     if node.function is None:

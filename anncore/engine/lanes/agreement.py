@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
+from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.network_stack import Stack
 
@@ -17,13 +19,14 @@ MOST_APART = 0.1
 """The share of numbers that may lie further apart: at a kink rounding decides which slope counts."""
 
 
-def refuse_disagreement(stack: Any) -> None:
+def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
     """Raise ComponentError where kernels and formulas differ by more than rounding explains.
 
-    stack: a `LaneStack`. Its first trial makes a step on both engines, from the same weights with the same
-    examples; gradients, new weights, predictions and losses are compared.
+    stack: a `LaneStack`. Its trial at this row makes a step on both engines, from the same weights with the
+    same examples; gradients, new weights, predictions and losses are compared. steps: those at which new
+    weights are compared, from 1 on, as a formula may go another way at some.
     """
-    trial, data = stack.trials[0], stack.data[0]
+    trial, data = stack.trials[row], stack.data[row]
     one: Any = type(stack)([trial], stack.registry, [data], agreed=True)
     other = Stack([trial], stack.registry, [data])
     for each in (one, other):
@@ -33,8 +36,8 @@ def refuse_disagreement(stack: Any) -> None:
     other.step(1, 2)
     stages = {"gradients": (one.gradients, other.grads.copy())}
     # Updates from the same gradients: one that is 0 but for rounding is a whole step of Adam.
-    for t in stack.examples:
-        if t > 1:  # a step that the optimizer's formula makes in another way
+    for t in steps:
+        if t > 1:
             one = type(stack)([trial], stack.registry, [data], agreed=True)
             one.initialize()
             one.advance(t, t, t + 1)
@@ -50,7 +53,7 @@ def refuse_disagreement(stack: Any) -> None:
     for name, (lanes, formulas) in stages.items():
         if apart(lanes, formulas) > MOST_APART:
             raise ComponentError(
-                f"the engine 'lanes' gives other {name} than the formulas of {_names(stack)}, by more than "
+                f"the engine 'lanes' gives other {name} than the formulas of {_names(trial)}, by more than "
                 "rounding explains; write [train] engine = 'blas', and please report it."
             )
 
@@ -65,8 +68,8 @@ def apart(lanes: Array, formulas: Array) -> float:
     return float(off.mean())
 
 
-def _names(stack: Any) -> str:
-    parts = stack.trials[0].parts
+def _names(trial: Trial) -> str:
+    parts = trial.parts
     activations = {inner.name for inner in parts["network"].refs.get("activation", ())}
     names = [parts["network"].name, *sorted(activations), parts["loss"].name, parts["optimizer"].name]
     return ", ".join(name.rpartition(":")[2] for name in names)

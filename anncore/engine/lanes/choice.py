@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Initializer, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.trial import BLAS, LANES, Trial
-from anncore.engine.build import build_stack, structure
+from anncore.engine.build import structure
 from anncore.engine.fusing.emit import available
-from anncore.engine.lanes.facts import signature
-from anncore.engine.lanes.made import codes_of, with_inner
+from anncore.engine.lanes.facts import facts
+from anncore.engine.lanes.made import codes_of
 from anncore.engine.problem import ON_DATA, problem_of
+
+if TYPE_CHECKING:
+    from anncore.engine.lanes.stack import LaneStack
 
 MOST_WEIGHTS = 12_000
 """More weights are left to BLAS: they and their gradients, times 16, leave the second-level cache."""
-LONGEST = 3 << 20
+LONGEST = 1 << 20
 """The characters of a kernel that take about half a second to compile."""
 
 
 def why_not_lanes(trial: Trial, registry: Registry) -> str:
     """Return why lanes cannot compute a trial, for a sentence that goes on with it; "" if they can."""
-    return _looked_at(trial, registry)[0]
+    return _looked_at(trial, registry).why_not
 
 
 def engine_of(trial: Trial, registry: Registry) -> str:
@@ -32,62 +36,92 @@ def engine_of(trial: Trial, registry: Registry) -> str:
     """
     if not available():
         return BLAS
-    why, weights, length = _looked_at(trial, registry)
-    return LANES if not why and weights <= MOST_WEIGHTS and length <= LONGEST else BLAS
+    found = _looked_at(trial, registry)
+    fits = found.weights <= MOST_WEIGHTS and found.length <= LONGEST
+    return LANES if fits and not found.why_not else BLAS
 
 
-def _looked_at(trial: Trial, registry: Registry) -> tuple[str, int, int]:
-    """Return why lanes cannot compute a trial, the number of its weights, and the length of its kernel."""
+class _Look(NamedTuple):
+    """What was found of a trial's passes, or of its updates."""
+
+    why_not: str
+    weights: int = 0
+    length: int = 0  # of the longest kernel
+    depends_on: frozenset[str] = frozenset()  # of updates, what else may have another answer; see `_MORE`
+
+
+def _looked_at(trial: Trial, registry: Registry) -> _Look:
+    """Return why lanes cannot compute a trial, the number of its weights, and the length of its kernels."""
     if problem_of(trial) is not ON_DATA:
-        return "an objective has no layers", 0, 0
-    # What hyperparameters change within one structure may matter, too: dropout of 0 draws nothing.
-    texts = (part.text for kind, part in trial.parts.items() if kind not in ("optimizer", "initializer"))
-    moving = [trial.parts[kind] for kind in ("optimizer", "initializer")]
-    own = tuple((structure(part, registry), codes_of(part)) for part in moving)
-    train = trial.train
-    key = "lanes", *texts, own, facts(trial, registry), trial.split.text, str(train.batch_size), train.dtype
-    memo: dict[Any, Any] = registry.memo
-    if key not in memo:
-        memo[key] = _look(trial, registry)
-    if memo[key][3]:  # a formula looks at values, or at the number of the step: others may be refused
-        key = (*key, *(part.text for part in moving), str((train.steps, train.epochs)))
-        if key not in memo:
-            memo[key] = _look(trial, registry)
-    why, weights, length, _ = memo[key]
-    return why, weights, length
-
-
-def facts(trial: Trial, registry: Registry) -> tuple[str, ...]:
-    """Return what the optimizer of one trial computed from its hyperparameters; see `signature`."""
-    optimizer = trial.parts["optimizer"]
-    key: Any = ("lanes", "facts", optimizer.text)
-    memo: dict[Any, Any] = registry.memo
-    if key not in memo:
-        components = with_inner(build_stack([optimizer], registry, "float64"))
-        try:
-            memo[key] = signature(list(components))
-        except ComponentError as error:
-            memo[key] = (str(error),)
-    known: tuple[str, ...] = memo[key]
-    return known
-
-
-def _look(trial: Trial, registry: Registry) -> tuple[str, int, int, bool]:
-    from anncore.engine.lanes.stack import LaneEvaluator, LaneStack
-
+        return _Look("an objective has no layers")
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
-        return (
-            f"initializer {initializer.name} looks at layers before the training, which NumPy computes",
-            0,
-            0,
-            False,
+        return _Look(
+            f"initializer {initializer.name} looks at layers before the training, which NumPy computes"
         )
+    memo: dict[Any, Any] = registry.memo
+    passes, updates = _passes_key(trial), _updates_key(trial, registry)
+    if updates in memo:
+        updates = (*updates, *(_MORE[what](trial) for what in sorted(memo[updates].depends_on)))
+    whole = passes, updates
+    if whole not in memo and not {*whole} <= memo.keys():
+        from anncore.engine.lanes.stack import LaneStack  # only who asks for lanes needs it
+
+        try:
+            # Two of it, so that what would take trials apart, or together, shows.
+            stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))
+        except ComponentError as error:
+            memo[whole] = _Look(str(error).rstrip("."))
+        else:
+            for key, look in ((passes, _look_at_passes), (updates, _look_at_updates)):
+                if key not in memo:
+                    memo[key] = look(stack)
+    if whole in memo:
+        return cast(_Look, memo[whole])
+    one, other = memo[passes], memo[updates]
+    return _Look(one.why_not or other.why_not, one.weights, max(one.length, other.length))
+
+
+def _passes_key(trial: Trial) -> tuple[Any, ...]:
+    """Return what determines the kernels of passes and losses.
+
+    These are whole texts: what hyperparameters change within one structure may matter, as dropout of 0 draws
+    nothing.
+    """
+    others = ("optimizer", "schedule", "initializer")
+    texts = (part.text for kind, part in trial.parts.items() if kind not in others)
+    return ("lanes", "passes", *texts, trial.split.text, str(trial.train.batch_size), trial.train.dtype)
+
+
+def _updates_key(trial: Trial, registry: Registry) -> tuple[Any, ...]:
+    """Return what determines the kernel of updates, but for the values that a formula looks at."""
+    optimizer, schedule = trial.parts["optimizer"], trial.parts["schedule"]
+    own = structure(optimizer, registry), codes_of(optimizer), facts(trial, registry), schedule.text
+    return ("lanes", "updates", *own, trial.train.dtype, str(trial.train.batch_size))
+
+
+_MORE: dict[str, Callable[[Trial], Any]] = {
+    "values": lambda trial: trial.parts["optimizer"].text,
+    "network": _passes_key,
+    "steps": lambda trial: (trial.train.steps, trial.train.epochs),
+}
+"""What updates may depend on beside their structure, and what is equal where it is equal."""
+
+
+def _look_at_passes(stack: LaneStack) -> _Look:
+    from anncore.engine.lanes.stack import LaneEvaluator
+
     try:
-        # Two of it, so that what would take trials apart, or together, shows.
-        stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))
-        length = stack.write()
+        length = stack.write_passes()
         LaneEvaluator(stack).write()
     except ComponentError as error:
-        return str(error).rstrip("."), 0, 0, True
-    return "", stack.layout.size, length, stack.looks or stack.counts
+        return _Look(str(error).rstrip("."))
+    return _Look("", stack.layout.size, length)
+
+
+def _look_at_updates(stack: LaneStack) -> _Look:
+    try:
+        length, depends_on = stack.write_updates()
+    except ComponentError as error:
+        return _Look(str(error).rstrip("."), depends_on=frozenset(_MORE))
+    return _Look("", 0, length, depends_on)

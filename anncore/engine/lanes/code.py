@@ -65,13 +65,12 @@ class Code:
         if key not in self._constants:
             if self.dtype == "float32":
                 value = _single(value)
-            one = f"{self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()}"
-            self._constants[key] = "<" + ", ".join([one] * self.kind.lanes) + ">"
+            self._constants[key] = f"splat ({self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()})"
         return self._constants[key]
 
     def integer(self, value: int) -> str:
         """Return an integer in every lane."""
-        return "<" + ", ".join([f"{self.kind.integer} {value}"] * self.kind.lanes) + ">"
+        return f"splat ({self.kind.integer} {value})"
 
     def arithmetic(self, operation: str, one: str, other: str) -> str:
         """Append fadd, fsub, fmul or fdiv."""

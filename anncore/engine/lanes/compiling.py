@@ -27,10 +27,14 @@ def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, processor, features))
 
     def call(arguments: Sequence[Argument]) -> None:
-        table = np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
-        function(table.ctypes.data)
+        function(table_of(arguments).ctypes.data)
 
     return call
+
+
+def table_of(arguments: Sequence[Argument]) -> Array:
+    """Return a kernel's table: arrays by address, which must live on, and lengths."""
+    return np.array([one if isinstance(one, int) else one.ctypes.data for one in arguments], np.int64)
 
 
 @cache

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.derivatives.pullback import DERIVED
+from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared, references
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.build import build_stack
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.nested import nested
 
 
 def facts_of(component: Any) -> dict[str, Any]:
@@ -55,6 +60,28 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
             elif not per_trial(value):
                 raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape} for each trial")
     return tuple(texts)
+
+
+def facts(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    """Return what the optimizer of one trial computed from its hyperparameters; see `signature`."""
+    optimizer = trial.parts["optimizer"]
+    key: Any = ("lanes", "facts", optimizer.text)
+    memo: dict[Any, Any] = registry.memo
+    if key not in memo:
+        components = with_inner(build_stack([optimizer], registry, "float64"))
+        try:
+            memo[key] = signature(list(components))
+        except ComponentError as error:
+            memo[key] = (str(error),)
+    known: tuple[str, ...] = memo[key]
+    return known
+
+
+def with_inner(optimizer: Any) -> Iterator[Any]:
+    """Yield an optimizer and those inside it."""
+    yield optimizer
+    for inner in nested(optimizer):
+        yield from with_inner(inner)
 
 
 _NAMED = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, slice, range)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +14,18 @@ from anncore.contract.kinds import Array
 from anncore.contract.trial import Part
 from anncore.engine.lanes.facts import facts_of
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes
 from anncore.engine.lanes.programs import Program
-from anncore.engine.nested import nested
 
-Source = tuple[str, int, str]
-"""A hyperparameter: "network" or "optimizer", which of its components (`components_of`), its name."""
+
+class Computed(NamedTuple):
+    """Numbers, one per trial, that a formula computed from hyperparameters whose values it looked at."""
+
+    array: Array
+
+
+Source = tuple[int, str] | Computed
+"""A hyperparameter: which of some components has it, and its name; or what a formula made of some."""
 
 
 class Made(NamedTuple):
@@ -47,29 +54,20 @@ def codes_of(part: Part) -> tuple[str, ...]:
     return (part.code, *inner)
 
 
-def components_of(stack: Any) -> dict[str, list[Any]]:
-    """Return the components of a stack of one structure, always in the same order."""
+def components_of(stack: Any) -> list[Any]:
+    """Return the components of a stack's passes, for one structure always in the same order."""
     activations = [run.component for each in stack.network.activations for run in each.runs]
     ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
-    optimizers = [one for run in stack.optimizers for one in with_inner(run.optimizer)]
-    return {"network": [stack.network.component, *activations, *ends], "optimizer": optimizers}
-
-
-def with_inner(optimizer: Any) -> Iterator[Any]:
-    """Yield an optimizer and those inside it."""
-    yield optimizer
-    for inner in nested(optimizer):
-        yield from with_inner(inner)
+    return [stack.network.component, *activations, *ends]
 
 
 class Sources:
-    """The hyperparameters of a stack, by component and name."""
+    """The hyperparameters of components with so many trials, by component and name."""
 
-    def __init__(self, stack: Any) -> None:
-        self._components, self._trials = components_of(stack), len(stack.trials)
+    def __init__(self, components: Sequence[Any], trials: int) -> None:
+        self._components, self._trials = components, trials
         self._by_array = {
-            id(array): (part, at, name)
-            for part, components in self._components.items()
+            id(array): (at, name)
             for at, component in enumerate(components)
             for name, array in {**hypers_of(component), **facts_of(component)}.items()
             if isinstance(array, np.ndarray)
@@ -82,11 +80,28 @@ class Sources:
             raise Unlowerable("a number per trial that is no hyperparameter")
         return source
 
+    def given(self, node: Node) -> Source:
+        """Return what a caller gives for a known input of a graph."""
+        known = self._by_array.get(id(node.value))
+        return Computed(np.asarray(node.value)) if known is None else known
+
     def array(self, source: Source) -> Array:
         """Return a hyperparameter's numbers, one per trial."""
-        part, at, name = source
-        array: Array = getattr(self._components[part][at], name)
+        if isinstance(source, Computed):
+            return source.array
+        at, name = source
+        array: Array = getattr(self._components[at], name)
         return array
+
+    def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
+        """Return hyperparameters in lanes, in this order."""
+        values = []
+        for source in sources:
+            value = self.array(source)
+            if value.dtype != lanes.dtype or value.size != len(value):
+                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
+            values.append(np.broadcast_to(value.reshape(-1), self._trials))
+        return lanes.put(np.stack(values, axis=1) if values else np.empty((self._trials, 0)))
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
         """Return what is equal for equal sets of values."""
@@ -110,7 +125,9 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
         with noting_reads() as read:
             program, nodes, rates = make()
         reads = tuple(sorted({sources.of(array) for array in read}))
-        result = Made(program, tuple(sources.of(node.value) for node in nodes), rates, bool(reads))
+        result = Made(program, tuple(sources.given(node) for node in nodes), rates, bool(reads))
+        if any(isinstance(source, Computed) for source in result.hypers):
+            return result  # for these trials alone; others have the same machine code
         if len(_MADE) >= _MOST:
             _MADE.clear()
         _MADE.setdefault(key, []).append(_Entry(reads, sources.values(reads), result))

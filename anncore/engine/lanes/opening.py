@@ -133,9 +133,7 @@ class Opening:
 
         inputs, places = [z, *more], range(1 + len(more))
         try:
-            recipe = pull(
-                component, forward, inputs, name="forward (z)", grad=grad, result=None, wrt=places
-            )
+            recipe = pull(component, forward, inputs, name="forward (z)", grad=grad, result=None, wrt=places)
             return recipe(*inputs, *hypers_of(component).values(), grad)
         except RAISED_BY_PLUGINS:
             # What the component computed once is no hyperparameter, and known in this graph alone.

@@ -17,17 +17,24 @@ from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.graphs import Pass, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering, Place, Workspace
 from anncore.engine.lanes.nests import size
-from anncore.engine.lanes.updates import LONG, UpdateGraph
+from anncore.engine.lanes.update_graphs import LONG, UpdateGraph
 
 TRAINING = (
-    *("groups", "steps", "pass", "pass_of_the_rest", "updates", "kinds", "numbers", "theta", "grads"),
-    *("state", "hypers", "update_hypers", "rates", "times", "times_apart", "x", "y", "w", "order", "starts"),
-    *("shared", "work", "drawn", "drawn_at", "drawn_shared"),
+    *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),
+    *("x", "y", "w", "order", "starts", "shared", "work"),
+    *("drawn", "drawn_at", "drawn_shared"),
+    *("turns", "updates", "tables", "sections"),
 )
-"""The table of training; the states of the optimizer follow. A pass, the pass of an epoch's last batch where
-that is smaller, and an update are functions of the table, a group and a step. `numbers` is of weights. Each
-step has an update of its own among a few, with the hyperparameters of that one, and numbers made of its
-count, `times`, so far apart. Random numbers lie by seed, those of a step from `drawn_at` on."""
+"""The table of training. A pass, and the pass of an epoch's last batch where that is smaller, are functions
+of the table, a group and a step. `numbers` is of weights. Each step has the hyperparameters of its pass.
+Random numbers lie by seed, those of a step from `drawn_at` on. The updates of group g are those from
+`turns[g]` to `turns[g + 1]`: each has a function for each step, a table of its own, and which group of that
+table g is."""
+UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "times_apart", "owned", "work")
+"""The table of an optimizer's updates; its states follow. Trials in lanes that it does not own stay as they
+are, so that several optimizers can share a group. An update is a function of this, a group and a step. Each
+step has hyperparameters, as updates of several ways have other ones, and numbers made of its count, `times`,
+so far apart."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
@@ -169,18 +176,32 @@ class _Kernel:
 
 
 def driver_program() -> Program:
-    """Return the kernel of training: for each group and step a pass, then an update, both of the table."""
+    """Return the kernel of training: for each group and step a pass, then the updates of the group."""
     kernel = _Kernel("float32", TRAINING)
     code, arguments = kernel.code, kernel.arguments
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        first = code.load_scalar("i64", arguments["turns"], g)
+        last = code.load_scalar("i64", arguments["turns"], code.sum(g, 1))
+        turns = code.add(f"sub i64 {last}, {first}")
+
         def step(s: Index, _: Sequence[str]) -> Sequence[str]:
             kind = code.load_scalar("i64", arguments["kinds"], s)
             whole = code.add(f"icmp eq i64 {kind}, 0")
             one, other = arguments["pass"], arguments["pass_of_the_rest"]
             chosen = code.add(f"select i1 {whole}, ptr {one}, ptr {other}")
-            for function in (chosen, code.load_scalar("ptr", arguments["updates"], s)):
-                code.lines.append(f"call void {function}(ptr %table, i64 {g}, i64 {s})")
+            code.lines.append(f"call void {chosen}(ptr %table, i64 {g}, i64 {s})")
+
+            def turn(number: Index, _: Sequence[str]) -> Sequence[str]:
+                at = code.sum(first, number)
+                functions = code.load_scalar("ptr", arguments["updates"], at)
+                function = code.load_scalar("ptr", functions, s)
+                table = code.load_scalar("ptr", arguments["tables"], at)
+                section = code.load_scalar("i64", arguments["sections"], at)
+                code.lines.append(f"call void {function}(ptr {table}, i64 {section}, i64 {s})")
+                return []
+
+            code.loop(turns, turn)
             return []
 
         code.loop(arguments["steps"], step)
@@ -196,7 +217,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
     """
     states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*TRAINING, *states), PLACE)
+    kernel = _Kernel(dtype, (*UPDATE, *states), PLACE)
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
@@ -206,7 +227,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
         code.store(code.splat(now), pointer, place)
     at = code.sum(code.product(group, arguments["steps"]), step)
     own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-    hypers = code.load_scalar("ptr", arguments["update_hypers"], step)
+    hypers = code.load_scalar("ptr", arguments["hypers"], step)
     moving = max(update.rates.values(), default=-1) + 1
     rates = code.at(arguments["rates"], code.product(at, moving))
     theta = Place(kernel.group("theta", group, numbers))
@@ -217,6 +238,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     inputs = {
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
+        update.owned: Place(kernel.group("owned", group, 1)),
         **{node: Place(pointer, place) for place, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
         **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
@@ -237,6 +259,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     code, pointer = kernel.code, kernel.arguments["work"]
     group, step = PLACE
     hypers = hyper_inputs(pass_.graph)
+    own = code.load_scalar("ptr", kernel.arguments["hypers"], step)
     theta, grads = (kernel.group(name, group, weights.size) for name in ("theta", "grads"))
     running = kernel.group("state", group, state.size)
     work = Workspace(pointer, 1)
@@ -253,7 +276,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         assert isinstance(w.offset, int)
         gathered.append(("w", 1, w.offset))
     kernel.gathered(gathered, group, batch, start)
-    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, kernel.group("hypers", group, len(hypers)))}
+    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, code.at(own, code.product(group, len(hypers))))}
     inputs |= weighted
     if pass_.drawn:
         count = sum(size(node) for node, _ in pass_.drawn)

@@ -15,7 +15,7 @@ import numpy as np
 
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.refusals import formula_place, refuse_out
-from anncore.contract.derivatives.symbols import Graph, Symbol
+from anncore.contract.derivatives.symbols import Graph, Symbol, has_read
 from anncore.engine.lanes.nests import MATMULS, Unlowerable
 
 MOST_SORTED = 64
@@ -31,6 +31,24 @@ class LaneGraph(Graph):
     def __init__(self) -> None:
         super().__init__()
         self._allowing = False
+        self._computed: dict[Any, Symbol] = {}
+
+    def _given(self, arg: Any) -> Any:
+        """Return a constant as an input if it has one number per trial.
+
+        A formula made it of hyperparameters, as `1 - np.asarray(self.rate)`: other trials have others.
+        """
+        first = self.inputs[0]
+        if not isinstance(arg, np.ndarray) or not has_read():
+            return arg
+        if arg.ndim < 3 or arg.dtype != first.dtype:
+            return arg
+        if len(arg) != first.shape[0] or arg.size != len(arg):
+            return arg
+        key = arg.tobytes(), arg.ndim
+        if key not in self._computed:
+            self._computed[key] = self.input(arg, known=True)
+        return self._computed[key]
 
     @contextmanager
     def allowing_options(self) -> Iterator[None]:
@@ -46,6 +64,7 @@ class LaneGraph(Graph):
 
     def record(self, function: Any, *args: Any, **options: Any) -> Any:
         """Return the symbol of a function of symbols and constants, all given as plain arguments."""
+        args = tuple(self._given(arg) for arg in args)
         rewrite = REWRITTEN.get(function)
         if rewrite is not None and any(isinstance(arg, Symbol) for arg in args):
             made = rewrite(self, *args, **options)

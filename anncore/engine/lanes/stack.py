@@ -17,18 +17,13 @@ from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.agreement import refuse_disagreement
-from anncore.engine.lanes.code import ALIGN, KINDS
 from anncore.engine.lanes.compiling import Argument, Kernel, address, kernel
 from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.facts import facts_of, signature
-from anncore.engine.lanes.graphs import (
-    forward_pass,
-    hyper_inputs,
-    loss_graph,
-    training_pass,
-)
+from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, loss_graph, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes, aligned
 from anncore.engine.lanes.programs import (
     FORWARD,
     LOSS,
@@ -41,65 +36,14 @@ from anncore.engine.lanes.programs import (
     pass_program,
     weighted_loss_program,
 )
-from anncore.engine.lanes.update_kernels import Updates
-from anncore.engine.lanes.updates import leaves
-from anncore.engine.nested import asks
+from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
-from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
 from anncore.engine.training import total_steps
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 32  # examples of a forward pass outside training
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an empty array that begins where a vector may be loaded."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(count + ALIGN, np.uint8)
-    start = -raw.ctypes.data % ALIGN
-    array: Array = raw[start : start + count].view(dtype).reshape(shape)
-    return array
-
-
-class Lanes:
-    """Which trial lies in which lane: those with the same data side by side; the last lanes repeat a trial.
-
-    group: by trial, which data set is its own.
-    """
-
-    def __init__(self, group: Array, dtype: str) -> None:
-        self.dtype, self.trials, self.lanes = np.dtype(dtype), len(group), KINDS[dtype].lanes
-        self.groups = -(-self.trials // self.lanes)
-        self._order = np.argsort(group, kind="stable")
-        self.rows = self._order[np.minimum(np.arange(self.groups * self.lanes), self.trials - 1)]
-
-    def empty(self, numbers: int) -> Array:
-        """Return room for so many numbers of each trial, (G, n, L)."""
-        return aligned((self.groups, max(numbers, 1), self.lanes), self.dtype)
-
-    def put(self, values: Array, into: Array | None = None) -> Array:
-        """Return numbers of trials, (T, n), in lanes, (G, n, L)."""
-        target = self.empty(values.shape[1]) if into is None else into
-        if values.shape[1]:
-            target[...] = values[self.rows].reshape(self.groups, self.lanes, -1).transpose(0, 2, 1)
-        return target
-
-    def take(self, lanes: Array, into: Array) -> None:
-        """Write numbers that lie in lanes, (G, n, L), for the trials, (T, n)."""
-        whole = lanes.transpose(0, 2, 1).reshape(self.groups * self.lanes, -1)
-        into[self._order] = whole[: self.trials]
-
-    def addresses(self, arrays: Sequence[Array], group: Array) -> Array:
-        """Return for each lane the address of its trial's own array; group: by trial, which one it is."""
-        starts = np.array([array.ctypes.data for array in arrays], np.int64)
-        return starts[group[self.rows]]
-
-    def shared(self, group: Array) -> Array:
-        """Return for each group of lanes whether all its trials have the same array."""
-        own = group[self.rows].reshape(self.groups, self.lanes)
-        return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
 
 
 class LaneStack(Stack):
@@ -122,20 +66,25 @@ class LaneStack(Stack):
         self._refuse()
         self._agreed = agreed  # whether its kernels need no comparison with the formulas
         self._orders = Orders(self.trials, self.data)
-        self.lanes = Lanes(self._orders.group, self.dtype)
+        self.lanes = Lanes(self._lane_order(), self.dtype)
         self.layout = Layout.of(self.specs)
         self.running = Layout.of(self._state.specs)
         self._theta = self.lanes.empty(self.layout.size)
         self._grads = self.lanes.empty(self.layout.size)
         self._running = self.lanes.empty(self.running.size)
-        self._states: list[Array] = []
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
         self._w = self.lanes.addresses(self._orders.w, self._orders.group) if self._orders.w else self._y
         self._shared = self.lanes.shared(self._orders.group)
         self._loaded = False
-        self._functions: tuple[int, int] | None = None  # the passes, by address
-        self._by_kind: list[int] = []  # the updates, by address
+        self._functions: tuple[int, ...] = ()  # passes, by address
+        self._prepared = 0  # for how many steps its kernels are made
+
+    def _lane_order(self) -> Array:
+        """Return the trials as they lie in the lanes: by optimizer, and of one those with the same data."""
+        lengths = [run.rows.stop - run.rows.start for run in self.optimizers]
+        runs = np.repeat(np.arange(len(lengths)), lengths)
+        return np.lexsort((self._orders.group, runs))
 
     def _refuse(self) -> None:
         network = self.network
@@ -148,21 +97,11 @@ class LaneStack(Stack):
         for way, holds in ways.items():
             if holds:
                 raise Unlowerable(f"network {network.component.name} {way}")
-        run = self.run
         if any(isinstance(fact, np.ndarray) for fact in facts_of(network.component).values()):
             name = network.component.name
             raise Unlowerable(f"network {name} keeps numbers per trial besides its hyperparameters")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
-        if asks(run.optimizer):
-            raise Unlowerable(f"optimizer {run.optimizer.name} asks for further gradients within a step")
-
-    @property
-    def run(self) -> OptimizerRun:
-        """Its optimizer."""
-        if len(self.optimizers) != 1:
-            raise Unlowerable("several optimizers in one stack")
-        return self.optimizers[0]
 
     @property
     def when(self) -> tuple[bool, bool] | None:
@@ -181,7 +120,7 @@ class LaneStack(Stack):
         parts = (structure(trial.parts["network"], self.registry), output_structure(trial, self.registry))
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
-        facts = signature(components_of(self)["network"])
+        facts = signature(components_of(self))
         shapes = self.dtype, self._orders.widths, self.network_outputs, self.when, self.weighted
         return (*parts, codes, facts, *shapes)
 
@@ -216,52 +155,52 @@ class LaneStack(Stack):
         return program, hyper_inputs(pass_.graph), 0
 
     @cached_property
-    def _updates(self) -> Updates:
-        """The kernels of the update."""
-        return Updates(self)
+    def _updates(self) -> list[LaneUpdate]:
+        """The optimizers. Raises Unlowerable, with the reason, for one that lanes cannot compute."""
+        return [
+            LaneUpdate(run, self.trials[run.rows.start], self.registry, self.lanes) for run in self.optimizers
+        ]
 
-    def write(self) -> int:
-        """Write the kernels of steps and passes, and compile nothing; return the length of the longest one.
+    def write_passes(self) -> int:
+        """Write the kernels of passes, and compile nothing; return the length of the longest one.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        self.run.initialize()
-        self._updates.kinds(1, total_steps(self.train, len(self.data[0].x_train)))
-        programs = (*self._made_passes, *self._updates.made, self._made_forward)
-        return max(len(made.program.text) for made in programs)
+        return max(len(made.program.text) for made in (*self._made_passes, self._made_forward))
 
-    @property
-    def looks(self) -> bool:
-        """Whether a formula looks at hyperparameters, so that other values may have another kernel."""
-        return any(made.looks for made in (*self._made_passes, *self._updates.made, self._made_forward))
+    def write_updates(self) -> tuple[int, frozenset[str]]:
+        """Write the kernels of updates, and compile nothing; return the length of the longest one.
 
-    @property
-    def counts(self) -> bool:
-        """Whether an update asks for the number of the step, so that later steps may have another kernel."""
-        return any(made.program.way.asked for made in self._updates.made)
-
-    @property
-    def examples(self) -> list[int]:
-        """A step of each kernel of updates that is in use."""
-        return self._updates.examples
+        The second value tells what else has other kernels: other "values" of hyperparameters that a formula
+        looks at, more "steps" if it asks for their number, another "network" if it looks at arrays. Raises
+        ComponentError, with the reason, where lanes cannot do what an optimizer does.
+        """
+        steps = total_steps(self.train, len(self.data[0].x_train))
+        for update in self._updates:
+            update.run.initialize()
+        lengths = [len(program.text) for update in self._updates for program in update.prepare(steps)]
+        return max(lengths), frozenset().union(*(update.ways.depend_on for update in self._updates))
 
     def prepare(self, steps: int) -> None:
         """Make the kernels of a training of so many steps; the optimizer must have its first state."""
-        self._updates.kinds(1, steps)
-        if self._functions is not None and len(self._by_kind) == len(self._updates.made):
+        if steps <= self._prepared:
             return
-        programs = [made.program for made in (*self._made_passes, *self._updates.made)]
-        texts = {program.text for program in programs}
-        if not self._agreed and not texts <= _AGREED:
-            refuse_disagreement(self)
-            _AGREED.update(texts)
-        passes = [address(made.program.text) for made in self._made_passes]
-        self._functions = passes[0], passes[-1]
-        self._by_kind = [address(made.program.text) for made in self._updates.made]
+        self._prepared = steps
+        passes = [made.program for made in self._made_passes]
+        programs = list(passes)
+        for update in self._updates:
+            own = update.prepare(steps)
+            programs += own
+            texts = {program.text for program in (*passes, *own)}
+            if not self._agreed and not texts <= _AGREED:
+                refuse_disagreement(self, update.run.rows.start, update.ways.examples)
+                _AGREED.update(texts)
+        functions = [address(program.text) for program in passes]
+        self._functions = functions[0], functions[-1]
         self._driver = kernel(driver_program().text)
-        self._work = aligned((max(program.work for program in programs), self.lanes.lanes), self.dtype)
-        self._hypers = self.hypers(self._made_passes[0].hypers)
-        self._update_hypers = [self.hypers(made.hypers) for made in self._updates.made]
+        most = max(program.work for program in programs)
+        self._work = aligned((most, self.lanes.lanes), self.dtype)
+        self._hypers = [self.hypers(made.hypers) for made in self._made_passes]
 
     @property
     def gradients(self) -> Array:
@@ -277,18 +216,12 @@ class LaneStack(Stack):
 
     @cached_property
     def sources(self) -> Sources:
-        """The hyperparameters of its components."""
-        return Sources(self)
+        """The hyperparameters of network and loss."""
+        return Sources(components_of(self), len(self.trials))
 
     def hypers(self, sources: Sequence[Source]) -> Array:
-        """Return hyperparameters in lanes, in this order."""
-        values = []
-        for source in sources:
-            value = self.sources.array(source)
-            if value.dtype != self.lanes.dtype or value.size != len(value):
-                raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
-            values.append(np.broadcast_to(value.reshape(-1), len(self.trials)))
-        return self.lanes.put(np.stack(values, axis=1) if values else np.empty((len(self.trials), 0)))
+        """Return hyperparameters of network and loss in lanes, in this order."""
+        return self.sources.laid(sources, self.lanes)
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -306,46 +239,41 @@ class LaneStack(Stack):
 
     def _advance(self, first: int, last: int, steps: int) -> None:
         """Make some updates in one call."""
-        assert self._functions is not None
-        run, count = self.run, last - first + 1
+        count = last - first + 1
         order, starts, kinds = self._orders.next(count)
         drawn, drawn_at = self._draws.next(kinds)
-        rates = self._updates.made[0].rates
-        paced = aligned((self.lanes.groups, count, max(rates, 1), self.lanes.lanes), self.dtype)
-        if rates:
-            for at, t in enumerate(range(first, last + 1)):
-                factors = np.concatenate([rate[:, :, 0] for rate in run.paced(t, steps)], axis=1)
-                paced[:, at] = self.lanes.put(factors)
-        ways, times = self._updates.kinds(first, last), self._updates.times(first, last)
-        hypers = np.array([hypers.ctypes.data for hypers in self._update_hypers], np.int64)
+        shared: dict[str, Argument] = {
+            "numbers": self.layout.size,
+            "theta": self._theta,
+            "grads": self._grads,
+            "work": self._work,
+        }
+        entries = [update.entries(first, last, steps, shared) for update in self._updates]
+        turns = Turns.of(self._updates, self.lanes.groups, entries)
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
             "pass": self._functions[0],
             "pass_of_the_rest": self._functions[1],
-            "updates": np.array(self._by_kind, np.int64)[ways],
             "kinds": kinds,
-            "numbers": self.layout.size,
-            "theta": self._theta,
-            "grads": self._grads,
             "state": self._running,
-            "hypers": self._hypers,
-            "update_hypers": hypers[ways],
-            "rates": paced,
-            "times": times.astype(self.dtype),
-            "times_apart": times.shape[1],
+            "hypers": np.array([one.ctypes.data for one in self._hypers], np.int64)[kinds],
             "x": self._x,
             "y": self._y,
             "w": self._w,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "shared": self._shared,
-            "work": self._work,
+            **shared,
             "drawn": self.lanes.addresses(drawn, self._draws.group),
             "drawn_at": drawn_at,
             "drawn_shared": self._draws_shared,
+            "turns": turns.turns,
+            "updates": turns.updates,
+            "tables": turns.tables,
+            "sections": turns.sections,
         }
-        self._driver([*(values[name] for name in TRAINING), *self._states])
+        self._driver([values[name] for name in TRAINING])
 
     @cached_property
     def _draws(self) -> Draws:
@@ -364,8 +292,8 @@ class LaneStack(Stack):
         self.lanes.put(self.theta, self._theta)
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
-        self.run.unshare()
-        self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
+        for update in self._updates:
+            update.load()
         self._loaded = True
 
     def _unload(self) -> None:
@@ -373,8 +301,8 @@ class LaneStack(Stack):
         self.lanes.take(self._theta, self.theta)
         if self.running.size:
             self.lanes.take(self._running, self._state.all)
-        for state, own in zip(leaves(self.run.state), self._states, strict=True):
-            self.lanes.take(own, _flat(state))
+        for update in self._updates:
+            update.unload()
 
     @property
     def batch(self) -> tuple[Array, Array]:
@@ -434,17 +362,12 @@ class LaneStack(Stack):
 
     def _evaluated(self) -> Array:
         """Return the weights to evaluate at, in lanes."""
-        if not self.run.elsewhere:
+        if not any(run.elsewhere for run in self.optimizers):
             return self._theta
         theta = self.theta.copy()
         for turn in self._turns:
             turn.write_evaluated(theta)
         return self.lanes.put(theta)
-
-
-def _flat(state: Array) -> Array:
-    """Return an array of a state as numbers of trials, (T, n), in the same memory."""
-    return state.reshape(len(state), -1)
 
 
 class Orders:

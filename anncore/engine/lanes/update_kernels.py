@@ -9,30 +9,43 @@ import numpy as np
 
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Part
 from anncore.engine.build import structure
 from anncore.engine.lanes.counting import MOST_WAYS
-from anncore.engine.lanes.facts import constants, signature
+from anncore.engine.lanes.facts import constants, signature, with_inner
 from anncore.engine.lanes.graphs import hyper_inputs
-from anncore.engine.lanes.made import Made, codes_of, components_of, made
+from anncore.engine.lanes.made import Made, Sources, codes_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program, update_program
-from anncore.engine.lanes.updates import leaves, update_graph
+from anncore.engine.lanes.update_graphs import leaves, update_graph
 from anncore.engine.nested import nested, scope_of
+from anncore.engine.optimizing import OptimizerRun
 
 Form = tuple[Any, bool, int | None]
 """A form of an update: its key, whether it is one loop over any number of weights, and the step that it is
 recorded at, None where the number of the step is a number like any other."""
 
 
-class Updates:
-    """The kernels of a stack's updates; stack: a `LaneStack` whose optimizer has its first state."""
+class Ways:
+    """The kernels of the updates of one optimizer, which must have its first state."""
 
-    def __init__(self, stack: Any) -> None:
-        self._stack = stack
+    def __init__(self, run: OptimizerRun, part: Part, registry: Registry, sources: Sources) -> None:
+        self._run, self._sources = run, sources
+        self._own = structure(part, registry), codes_of(part), signature(list(with_inner(run.optimizer)))
         self._long = False
         self.made: list[Made] = []
         self.examples: list[int] = []  # a step of each way
         self._kinds = np.empty(0, np.int64)  # by step from 1 on, its way
+
+    @property
+    def depend_on(self) -> set[str]:
+        """What else than the optimizer's structure they depend on: see `LaneStack.write_updates`."""
+        return {
+            *(["values"] if any(one.looks for one in self.made) else []),
+            *(["steps"] if any(one.program.way.asked for one in self.made) else []),
+            *([] if self._long else ["network"]),
+        }
 
     def kinds(self, first: int, last: int) -> Array:
         """Return which of `made` makes each of the steps from `first` to `last`."""
@@ -46,7 +59,7 @@ class Updates:
         for kind, one in enumerate(self.made):
             kinds[one.program.way.goes(steps) & (kinds < 0)] = kind
         while (kinds < 0).any():
-            name = self._stack.run.optimizer.name
+            name = self._run.optimizer.name
             if len(self.made) == MOST_WAYS:
                 raise Unlowerable(
                     f"optimizer {name} goes more than {MOST_WAYS} ways by the number of the step"
@@ -81,7 +94,7 @@ class Updates:
         forms = self._forms(t)
         for key, long, recorded in forms:
             try:
-                one = made(key, self._stack.sources, partial(self._written, long, recorded))
+                one = made(key, self._sources, partial(self._written, long, recorded))
             except Unlowerable:
                 if key == forms[-1][0]:
                     raise
@@ -92,16 +105,14 @@ class Updates:
 
     def _forms(self, t: int) -> list[Form]:
         """Return the forms to try, the first that can be lowered is taken."""
-        stack = self._stack
-        run, part = stack.run, stack.trials[0].parts["optimizer"]
+        run = self._run
         states = list(leaves(run.state))
         # A first state may have other arrays for other hyperparameters.
         state = tuple(array.shape == run.weight.shape for array in states)
-        facts = signature(components_of(stack)["optimizer"])
-        own = structure(part, stack.registry), codes_of(part), facts, run.scheduled, state, stack.dtype
+        own = *self._own, run.scheduled, state, run.weight.dtype.name
         shapes = (
             repr([array.shape[1:] for array in states]),
-            repr([(*spec[:5], *spec[6:]) for spec in stack.specs]),
+            repr([(*spec[:5], *spec[6:]) for spec in run.specs]),
         )
         whole: Form = (("update of arrays", *own, shapes, constants(run.fitted.components), t), False, t)
         forms: list[Form] = [(("update", *own), True, None), (("update at", *own, t), True, t), whole]
@@ -112,7 +123,7 @@ class Updates:
         return forms
 
     def _written(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
-        run = self._stack.run
+        run = self._run
         inside = any(nested(run.optimizer)) or not long
         update = update_graph(
             run.fitted if inside else run.optimizer,
@@ -124,4 +135,4 @@ class Updates:
             t=t,
         )
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
-        return update_program(self._stack.dtype, update), own, len(run.rates)
+        return update_program(run.weight.dtype.name, update), own, len(run.rates)

@@ -1,145 +1,123 @@
-"""Updates of weights: the graphs of optimizers' steps.
-
-An optimizer that treats each number by itself has one kernel for networks of all sizes. One that looks at
-whole arrays, as for their lengths, has one for each set of shapes.
-"""
+"""The updates of a stack in lanes: each optimizer has a kernel of its own, and lanes side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.derivatives.primitives import spread
-from anncore.contract.derivatives.symbols import Node, Symbol, alike
 from anncore.contract.kinds import Array
-from anncore.engine.lanes.counting import Asking, Way
-from anncore.engine.lanes.graphs import Hypers
-from anncore.engine.lanes.nests import Unlowerable, ordered
-from anncore.engine.lanes.refusing import refusing
-from anncore.engine.lanes.rewriting import LaneGraph
-
-LONG = 61
-"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
-
-
-class UpdateGraph(NamedTuple):
-    """A step of an optimizer on (T, 1, P); where `long`, P is LONG and stands for any number of weights."""
-
-    graph: LaneGraph
-    long: bool
-    weight: Node
-    grad: Node
-    times: list[Node]  # numbers made of the step's
-    states: list[Node]
-    rates: dict[Node, int]  # which of the learning rates that a schedule changes each of these is
-    results: list[Node]  # the weight, then the states
-    way: Way
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.lanes.compiling import Argument, address, table_of
+from anncore.engine.lanes.facts import with_inner
+from anncore.engine.lanes.made import Sources
+from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.places import Lanes, aligned
+from anncore.engine.lanes.programs import UPDATE, Program
+from anncore.engine.lanes.update_graphs import leaves
+from anncore.engine.lanes.update_kernels import Ways
+from anncore.engine.nested import asks
+from anncore.engine.optimizing import OptimizerRun
 
 
-def update_graph(
-    optimizer: Any,
-    name: str,
-    weight: Array,
-    state: Any,
-    rates: Sequence[Array],
-    *,
-    long: bool,
-    t: int | None,
-) -> UpdateGraph:
-    """Return the graph of a step.
+class LaneUpdate:
+    """One optimizer with its schedule, on its own trials of a stack in lanes.
 
-    optimizer: a component, or a fitted one with others inside. name: its own. rates: the
-    learning rates that a schedule changes. t: the step that is recorded where the formula asks for it, None
-    where it does not.
+    Raises Unlowerable for an optimizer that asks for more than the gradient of a step.
     """
-    graph = LaneGraph()
-    hypers = Hypers(graph)
-    with refusing(f"optimizer {name}"):
-        replaced = (
-            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
+
+    def __init__(self, run: OptimizerRun, first: Trial, registry: Registry, whole: Lanes) -> None:
+        if asks(run.optimizer):
+            raise Unlowerable(f"optimizer {run.optimizer.name} asks for further gradients within a step")
+        self.run = run
+        self.group, self.lanes = whole.section(run.rows)  # the first group of lanes that it has a part of
+        self._sources = Sources(list(with_inner(run.optimizer)), self.lanes.trials)
+        self._part, self._registry = first.parts["optimizer"], registry
+        self._states: list[Array] = []
+        self._laid: list[Array] = []  # the hyperparameters of each kernel, in lanes
+
+    @cached_property
+    def ways(self) -> Ways:
+        """Its kernels: one, or one for each way that its formula goes by the number of the step."""
+        return Ways(self.run, self._part, self._registry, self._sources)
+
+    def prepare(self, steps: int) -> list[Program]:
+        """Return the programs of so many steps."""
+        self.ways.kinds(1, steps)
+        return [made.program for made in self.ways.made]
+
+    def _by_way(self) -> tuple[Array, Array]:
+        """Return the address of each kernel, and of its hyperparameters."""
+        made = self.ways.made
+        self._laid += [self._sources.laid(one.hypers, self.lanes) for one in made[len(self._laid) :]]
+        functions = np.array([address(one.program.text) for one in made], np.int64)
+        return functions, np.array([laid.ctypes.data for laid in self._laid], np.int64)
+
+    def load(self) -> None:
+        """Bring the optimizer's state into the lanes."""
+        self.run.unshare()
+        self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
+
+    def unload(self) -> None:
+        """Bring the state from the lanes to where all else looks for it."""
+        for state, own in zip(leaves(self.run.state), self._states, strict=True):
+            self.lanes.take(own, _flat(state))
+
+    def entries(self, first: int, last: int, steps: int, stack: Mapping[str, Array | int]) -> Entries:
+        """Return what the updates from `first` to `last` need.
+
+        stack: `numbers`, `theta`, `grads` and `work` of all groups of the stack.
+        """
+        kinds, times = self.ways.kinds(first, last), self.ways.times(first, last)
+        functions, hypers = self._by_way()
+        rates = self.ways.made[0].rates
+        paced = aligned((self.lanes.groups, len(times), max(rates, 1), self.lanes.lanes), self.lanes.dtype)
+        if rates:
+            for at, t in enumerate(range(first, last + 1)):
+                factors = np.concatenate([rate[:, :, 0] for rate in self.run.paced(t, steps)], axis=1)
+                paced[:, at] = self.lanes.put(factors)
+        own = {name: stack[name][self.group :] for name in ("theta", "grads")}  # type: ignore[index]
+        more = {"steps": len(times), "rates": paced, "owned": self.lanes.owned, "hypers": hypers[kinds]}
+        more |= {"times": times.astype(self.lanes.dtype), "times_apart": times.shape[1]}
+        values: dict[str, Any] = {**stack, **own, **more}
+        return Entries(functions[kinds], [*(values[name] for name in UPDATE), *self._states])
+
+
+def _flat(state: Array) -> Array:
+    """Return an array of a state as numbers of trials, (T, n), in the same memory."""
+    return state.reshape(len(state), -1)
+
+
+class Entries(NamedTuple):
+    """What an optimizer's updates need: the kernel of each step, by address, and the entries of its table."""
+
+    functions: Array
+    table: list[Argument]
+
+
+class Turns(NamedTuple):
+    """Which updates each group makes, for the table of training; `kept` must live as long as it is used."""
+
+    turns: Array
+    updates: Array
+    tables: Array
+    sections: Array
+    kept: list[Any]
+
+    @classmethod
+    def of(cls, updates: Sequence[LaneUpdate], groups: int, entries: Sequence[Entries]) -> Turns:
+        """Return the updates by group; entries: what each update needs."""
+        tables = [table_of(own.table) for own in entries]
+        pairs = sorted(
+            (update.group + section, at, section)
+            for at, update in enumerate(updates)
+            for section in range(update.lanes.groups)
         )
-        shape = (len(weight), 1, LONG) if long else weight.shape
-        theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
-        shapes = []
-        for array in leaves(state):
-            if array.dtype != weight.dtype:
-                raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
-            if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
-                raise Unlowerable(f"a state of shape {array.shape}")
-            # With one weight in all, only the rule itself tells an array of weights from a single number.
-            shapes.append(shape if array.shape == weight.shape else array.shape)
-        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
-        asking = Asking(graph, weight.dtype, t or 1)
-        plain = graph.input(alike((1, 1, 1), weight.dtype))
-        now = plain if t is None else asking.step
-        change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
-        if _form(after) != _form(state):
-            raise Unlowerable("its state is built in another way after a step")
-        results = [
-            _whole(graph, result, due, weight.dtype)
-            for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
-        ]
-    # An optimizer that is fitted to each array by itself has the same rate several times.
-    order = {id(rate): at for at, rate in enumerate(rates)}
-    moving = {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order}
-    if long:
-        for node in ordered([result.node for result in results]):
-            if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
-                raise Unlowerable("the number of weights in a formula of each number by itself")
-    return UpdateGraph(
-        graph,
-        long,
-        theta.node,
-        grad.node,
-        [plain.node] if t is None else asking.nodes,
-        [symbol.node for symbol in inputs],
-        moving,
-        [result.node for result in results],
-        Way() if t is None else asking.way,
-    )
-
-
-def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:
-    """Return a weight or state after a step; plain arrays, such as zeros, become symbols."""
-    if isinstance(result, np.ndarray) and result.shape == due and result.dtype == dtype:
-        result = graph.record(np.positive, result)
-    elif isinstance(result, Symbol) and result.dtype == dtype and result.shape == (1, *due[1:]):
-        result = result if due[0] == 1 else graph.record(spread, result, shape=due)
-    if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
-        raise Unlowerable("its state changes its shape or type")
-    return result
-
-
-def leaves(state: Any) -> Iterator[Any]:
-    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples and dicts."""
-    if isinstance(state, tuple):
-        for leaf in state:
-            yield from leaves(leaf)
-    elif isinstance(state, dict):
-        for leaf in state.values():
-            yield from leaves(leaf)
-    elif isinstance(state, (np.ndarray, Symbol)):
-        yield state
-    elif state is not None:
-        raise Unlowerable(f"its state holds {type(state).__name__}")
-
-
-def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
-    """Return a state built like another one from these arrays."""
-    if isinstance(state, tuple):
-        items = [rebuilt(item, parts) for item in state]
-        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
-    if isinstance(state, dict):
-        return {key: rebuilt(item, parts) for key, item in state.items()}
-    return None if state is None else next(parts)
-
-
-def _form(state: Any) -> Any:
-    """Return how a state is built, without its arrays."""
-    if isinstance(state, tuple):
-        return type(state), [_form(item) for item in state]
-    if isinstance(state, dict):
-        return [(key, _form(item)) for key, item in state.items()]
-    return state is None
+        columns = np.array(pairs, np.int64).T
+        starts = np.searchsorted(columns[0], np.arange(groups + 1)).astype(np.int64)
+        functions = np.array([entries[at].functions.ctypes.data for at in columns[1]], np.int64)
+        places = np.array([tables[at].ctypes.data for at in columns[1]], np.int64)
+        return cls(starts, functions, places, np.ascontiguousarray(columns[2]), [tables, list(entries)])

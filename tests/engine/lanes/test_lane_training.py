@@ -96,11 +96,34 @@ def test_a_trial_has_the_same_bits_alone_in_any_lane_and_beside_any_neighbours(d
         assert result.metrics == other.metrics == alone.metrics
 
 
-def test_a_stack_of_lanes_has_one_structure() -> None:
+def test_a_stack_of_lanes_makes_the_same_passes() -> None:
     trials = [trial(activation=name, seed=seed) for name in ("relu", "tanh") for seed in range(3)]
     stacks = list(pack(trials, REGISTRY))
     assert sorted(len(stack) for stack in stacks) == [3, 3]
     assert len(list(pack([trial("blas"), trial("lanes")], REGISTRY))) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_optimizers_and_schedules_share_groups_of_lanes(dtype: str) -> None:
+    settings: list[dict[str, Any]] = [
+        {"optimizer": "sgd"},
+        {"optimizer": "momentum", "schedule": "cosine"},
+        {"optimizer": "momentum"},
+        {"optimizer": ("adamw", {"lr": 0.01, "weight_decay": 0.0})},
+        {"optimizer": ("adamw", {"lr": 0.01, "weight_decay": 0.1})},
+        {"optimizer": ("sgd", {"lr": 1e30})},
+        {"optimizer": "nadam"},
+        {"optimizer": "adam", "initializer": "zeros"},
+    ]
+    trials = [trial(dtype=dtype, seed=seed, **options) for options in settings for seed in range(3)]
+    [stack] = pack(trials, REGISTRY)
+    results = {result.key: result for result in train_stack(stack, REGISTRY)}
+    assert {result.status for result in results.values()} == {"ok", "diverged"}
+    for mine in trials:
+        [alone] = train_stack([mine], REGISTRY)
+        together = results[mine.key]
+        assert np.array_equal(numbers(together), numbers(alone), equal_nan=True)
+        assert (together.status, together.steps_done) == (alone.status, alone.steps_done)
 
 
 def test_trials_that_diverge_leave_the_others_as_they_are() -> None:

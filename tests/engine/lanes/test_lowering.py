@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -39,20 +40,45 @@ def test_no_two_places_in_use_overlap(requests: list[tuple[bool, int, int]]) -> 
 
 
 @given(
-    group=st.lists(st.integers(0, 4), min_size=1, max_size=40),
+    order=st.integers(1, 40).flatmap(lambda trials: st.permutations(range(trials))),
     numbers=st.integers(1, 5),
     dtype=st.sampled_from(["float32", "float64"]),
 )
-def test_what_is_put_in_lanes_is_taken_again(group: list[int], numbers: int, dtype: str) -> None:
-    lanes = Lanes(np.array(group), dtype)
-    values = np.random.default_rng(0).normal(size=(len(group), numbers)).astype(dtype)
+def test_what_is_put_in_lanes_is_taken_again(order: list[int], numbers: int, dtype: str) -> None:
+    lanes = Lanes(np.array(order), dtype)
+    values = np.random.default_rng(0).normal(size=(len(order), numbers)).astype(dtype)
     laid = lanes.put(values)
-    assert laid.shape == (-(-len(group) // KINDS[dtype].lanes), numbers, KINDS[dtype].lanes)
+    assert laid.shape == (-(-len(order) // KINDS[dtype].lanes), numbers, KINDS[dtype].lanes)
     assert laid.ctypes.data % 64 == 0
     back = np.empty_like(values)
     lanes.take(laid, back)
     assert np.array_equal(back, values)
-    assert sorted(set(lanes.rows.tolist())) == list(range(len(group)))
+    assert sorted(set(lanes.rows.tolist())) == list(range(len(order)))
+
+
+@given(
+    orders=st.lists(
+        st.integers(1, 20).flatmap(lambda trials: st.permutations(range(trials))), min_size=1, max_size=5
+    ),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_sections_own_every_lane_that_has_a_trial_once(orders: list[list[int]], dtype: str) -> None:
+    starts = np.cumsum([0, *map(len, orders)])
+    whole = Lanes(
+        np.concatenate([np.array(own) + start for own, start in zip(orders, starts[:-1], strict=True)]), dtype
+    )
+    values = np.arange(starts[-1], dtype=dtype)[:, None]
+    laid, owners = whole.put(values), np.zeros((whole.groups, 1, whole.lanes))
+    for start, end in itertools.pairwise(starts.tolist()):
+        group, section = whole.section(slice(start, end))
+        own = slice(group, group + section.groups)
+        owners[own] += section.owned
+        back = np.empty((end - start, 1), dtype)
+        section.take(laid[own], back)
+        assert np.array_equal(back, values[start:end])
+        assert np.array_equal(section.put(back)[section.owned != 0], laid[own][section.owned != 0])
+    assert owners.sum() == starts[-1]
+    assert owners.max() == 1
 
 
 def computed(formula: Any, dtype: str, *arrays: Any) -> Any:
