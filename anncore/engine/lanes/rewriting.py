@@ -20,7 +20,7 @@ from anncore.engine.lanes.nests import MATMULS, Unlowerable
 
 MOST_SORTED = 64
 """The numbers of a row that are sorted by comparing each with every other one."""
-FRESH = ("zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like")
+FRESH = ("zeros_like", "ones_like", "full_like", "empty_like")
 
 
 class LaneGraph(Graph):

@@ -12,7 +12,7 @@ from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
-from anncore.engine.batches import Batches, distinct
+from anncore.engine.batches import Batches, distinct, total_steps
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator
@@ -39,7 +39,6 @@ from anncore.engine.lanes.programs import (
 from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
-from anncore.engine.training import total_steps
 
 _AGREED: set[str] = set()  # kernels that this process has compared with their formulas
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
