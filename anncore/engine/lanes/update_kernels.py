@@ -109,12 +109,13 @@ class Ways:
         states = list(leaves(run.state))
         # A first state may have other arrays for other hyperparameters.
         state = tuple(array.shape == run.weight.shape for array in states)
-        own = *self._own, run.scheduled, state, run.weight.dtype.name
+        fitted = constants(run.fitted.components)
+        own = *self._own, fitted, run.scheduled, state, run.weight.dtype.name
         shapes = (
             repr([array.shape[1:] for array in states]),
             repr([(*spec[:5], *spec[6:]) for spec in run.specs]),
         )
-        whole: Form = (("update of arrays", *own, shapes, constants(run.fitted.components), t), False, t)
+        whole: Form = (("update of arrays", *own, shapes, t), False, t)
         forms: list[Form] = [(("update", *own), True, None), (("update at", *own, t), True, t), whole]
         if scope_of(run.optimizer) != "number":
             return [whole]
