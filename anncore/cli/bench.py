@@ -1,4 +1,4 @@
-"""`annx bench`: what each optimizer, activation and loss costs on this machine."""
+"""`annx bench`: what components, or the steps of an experiment, cost on this machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from anncore.cli.options import json_option, plugin_option
 if TYPE_CHECKING:
     from anncore.contract.registry import Registry
     from anncore.running.component_costs import Cost
+    from anncore.running.engine_costs import EngineCost
 
 
-@click.command(short_help="Measure what optimizers, activations and losses cost here.")
-@click.argument("names", nargs=-1, metavar="[NAME ...]", shell_complete=complete_components)
+@click.command(short_help="Measure what components, or an experiment's steps, cost here.")
+@click.argument("names", nargs=-1, metavar="[NAME ... | FILE.toml]", shell_complete=complete_components)
 @click.option(
     "--repetitions",
     type=click.IntRange(min=1),
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tuple[str, ...]) -> int:
     """Measure what each optimizer, activation and loss costs on this machine; with NAMEs, only these.
 
+    With an experiment FILE.toml: what a step of its trials costs on each engine, "blas" and "lanes", problem
+    by problem; evaluations as a share of the steps between them; and the seconds that the kernels of "lanes"
+    take once.
+
     A NAME is a component or a kind (optimizer, activation, loss). Each component runs as in training, with
     its defaults, in float32 on one core, on arrays that fit into the cache and on larger ones.
 
@@ -41,6 +46,14 @@ def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tu
     from anncore import load_registry
     from anncore.running.component_costs import choose, measure
 
+    files = [name for name in names if name.endswith(".toml")]
+    if files:
+        if len(names) > 1:
+            raise click.UsageError(
+                "an experiment FILE.toml is measured by itself; leave out the other names."
+            )
+        _bench_engines(files[0], repetitions, as_json, plugins)
+        return OK
     registry = load_registry(plugins)
     costs = measure(registry, choose(registry, names), repetitions=repetitions)
     if as_json:
@@ -51,6 +64,48 @@ def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tu
     for name, error in failed.items():
         say(f"{name} cannot be measured: {error}", err=True)
     return SOME_FAILED if failed else OK
+
+
+def _bench_engines(file: str, repetitions: int, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """Print what the steps of an experiment cost on each engine."""
+    from anncore.contract.standard_output import kept_for_results
+    from anncore.experiment import load_experiment
+    from anncore.experiment.plan import make_plan
+    from anncore.running.engine_costs import measure_engines
+
+    with kept_for_results():
+        plan = make_plan(load_experiment(file, plugins=plugins), allow_large=True)
+        trials = plan.tune() if plan.experiment.tune_seeds else plan.report(None)
+        registry = plan.experiment.registry
+        costs = measure_engines(trials, registry, len(plan.problems), repetitions=repetitions)
+    if as_json:
+        print_json({"machine": _machine(registry), "engines": [cost.to_json() for cost in costs]})
+    else:
+        say(table(_engine_rows(costs)))
+
+
+def _engine_rows(costs: Sequence[EngineCost]) -> Iterator[Sequence[str]]:
+    """Yield the header and a line per problem."""
+    yield ("", "", "", "us per trial-step", "", "blas", "evaluation", "", "kernels", "")
+    yield ("problem", "weights", "trials", "blas", "lanes", "/ lanes", "blas", "lanes", "seconds", "")
+    for cost in costs:
+        left = f"{cost.left} left to blas: {cost.why_not}" if cost.left else ""
+        blas, lanes = (cost.steps[engine] * 1e6 for engine in ("blas", "lanes"))
+        shares = (cost.evaluation[engine] for engine in ("blas", "lanes"))
+        yield (
+            cost.problem,
+            f"{cost.weights:7,}",
+            f"{cost.trials:6}",
+            *(_known(time, "{:.3g}") for time in (blas, lanes)),
+            _known(cost.ratio, "{:.1f}"),
+            *(_known(share, "{:.0%}") for share in shares),
+            _known(cost.made, "{:.2f}"),
+            left,
+        )
+
+
+def _known(value: float, form: str) -> str:
+    return form.format(value) if value == value else "-"
 
 
 def _machine(registry: Registry) -> dict[str, Any]:

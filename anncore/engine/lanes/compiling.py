@@ -44,22 +44,31 @@ def address(text: str, processor: str = "", features: str = "") -> int:
         return _address(text, processor, features)
 
 
-def _address(text: str, processor: str, features: str) -> int:
+@cache
+def machine() -> str:
+    """Return what names this processor and LLVM."""
     import llvmlite
+    import llvmlite.binding as llvm
+
+    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    features = llvm.get_host_cpu_features().flatten()
+    return f"{versions} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def _address(text: str, processor: str, features: str) -> int:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    name = named(text, f"{machine()} for {processor} {features}" if processor else machine())
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
-    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
-    name = named(text, f"{versions} {llvm.get_process_triple()} {processor} {features}")
+    built = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
     code = kept_code(name)
     module = llvm.parse_assembly(text if code is None else "")
     module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine)
+    engine = llvm.create_mcjit_compiler(module, built)
     if code is None:
         engine.set_object_cache(lambda _, made: keep_code(name, made), lambda _: None)
     else:

@@ -9,7 +9,6 @@ Python's numbers and IEEE's have in common are computed outside, and reach the k
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,35 +19,39 @@ from anncore.contract.kinds import Array
 from anncore.engine.lanes.nests import Unlowerable
 
 MOST_WAYS = 8
-EXACT = frozenset(
-    (
+EXACT: dict[Any, str] = {
+    function: function.__name__
+    for function in (
         *(operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod),
         *(operator.gt, operator.ge, operator.lt, operator.le, operator.eq, operator.ne),
         *(operator.neg, operator.abs),
     )
-)
+}
 """What is computed of t outside of kernels; powers and functions are left to these."""
+NAMED = {name: function for function, name in EXACT.items()}
 
-Compute = Callable[[Array], Array]
-"""From the numbers of steps to numbers made of these."""
+Expression = Any
+"""A number made of the step's: STEP, a plain number, or a tuple of an operation's name and its arguments.
+Plain data, as ways are kept on disk."""
+STEP = "t"
 
 
 class Way(NamedTuple):
     """A way that a formula goes: what it asked and was answered, and the numbers it needs of each step."""
 
-    asked: tuple[tuple[Compute, bool], ...] = ()
-    numbers: tuple[Compute, ...] = (lambda steps: steps,)
+    asked: tuple[tuple[Expression, bool], ...] = ()
+    numbers: tuple[Expression, ...] = (STEP,)
 
     def goes(self, steps: Array) -> Array:
         """Return for each step whether the formula goes this way."""
         same = np.ones(len(steps), bool)
-        for compute, answer in self.asked:
-            same &= _computed(compute, steps).astype(bool) == answer
+        for expression, answer in self.asked:
+            same &= _computed(expression, steps).astype(bool) == answer
         return same
 
     def values(self, steps: Array) -> Array:
         """Return the numbers of each step, (steps, n)."""
-        columns = [np.asarray(_computed(compute, steps), float) for compute in self.numbers]
+        columns = [np.asarray(_computed(one, steps), float) for one in self.numbers]
         return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 
 
@@ -60,21 +63,20 @@ class Asking:
 
     def __init__(self, graph: Graph, dtype: Any, t: int) -> None:
         self.graph, self.dtype = graph, np.dtype(dtype)
-        self._asked: list[tuple[Compute, bool]] = []
-        self._inputs: dict[str, tuple[Node, Compute]] = {}
-        self.step = Count(self, t, lambda steps: steps, "t")
+        self._asked: list[tuple[Expression, bool]] = []
+        self._inputs: dict[Expression, Node] = {}
+        self.step = Count(self, t, STEP)
 
     def answer(self, count: Count) -> bool:
         """Note that the formula asks whether a number holds, and return it."""
-        self._asked.append((count.compute, bool(count.number)))
+        self._asked.append((count.expression, bool(count.number)))
         return bool(count.number)
 
     def node(self, count: Count) -> Node:
         """Return the input of the graph that stands for a number made of the step's."""
-        if count.text not in self._inputs:
-            node = self.graph.input(alike((1, 1, 1), self.dtype)).node
-            self._inputs[count.text] = node, count.compute
-        node = self._inputs[count.text][0]
+        if count.expression not in self._inputs:
+            self._inputs[count.expression] = self.graph.input(alike((1, 1, 1), self.dtype)).node
+        node = self._inputs[count.expression]
         if count.dtype == bool:
             truth: Node = self.graph.record(np.not_equal, Symbol(self.graph, node), 0.0).node
             return truth
@@ -83,19 +85,19 @@ class Asking:
     @property
     def nodes(self) -> list[Node]:
         """The inputs of the graph that each step fills."""
-        return [node for node, _ in self._inputs.values()]
+        return list(self._inputs.values())
 
     @property
     def way(self) -> Way:
         """The way that the formula went."""
-        return Way(tuple(self._asked), tuple(compute for _, compute in self._inputs.values()))
+        return Way(tuple(self._asked), tuple(self._inputs))
 
 
 class Count(Symbol):
     """The number of a step, or one made of it; it answers questions, and beside arrays is one of them."""
 
-    def __init__(self, asking: Asking, number: Any, compute: Compute, text: str) -> None:
-        self._asking, self.number, self.compute, self.text = asking, number, compute, text
+    def __init__(self, asking: Asking, number: Any, expression: Expression) -> None:
+        self._asking, self.number, self.expression = asking, number, expression
         self.graph, self.shape, self._own = asking.graph, (1, 1, 1), True
         self.dtype = np.dtype(bool) if isinstance(number, bool) else asking.dtype
 
@@ -108,15 +110,8 @@ class Count(Symbol):
         if function not in EXACT or not all(isinstance(arg, (Count, int, float)) for arg in args):
             return super()._apply(function, *args)
         numbers = [arg.number if isinstance(arg, Count) else arg for arg in args]
-        computes = [arg.compute if isinstance(arg, Count) else arg for arg in args]
-
-        def compute(steps: Array) -> Array:
-            made = [_whole(one(steps)) if callable(one) else one for one in computes]
-            result: Array = function(*made)
-            return result
-
-        texts = [arg.text if isinstance(arg, Count) else repr(arg) for arg in args]
-        return Count(self._asking, function(*numbers), compute, f"{function.__name__}({', '.join(texts)})")
+        parts = [arg.expression if isinstance(arg, Count) else arg for arg in args]
+        return Count(self._asking, function(*numbers), (EXACT[function], *parts))
 
     # A number is not changed in place: it becomes another one.
     __iadd__, __isub__, __imul__ = Symbol.__add__, Symbol.__sub__, Symbol.__mul__
@@ -131,14 +126,21 @@ class Count(Symbol):
         raise Unlowerable(f"the number of the step is used other than in arithmetic and comparisons{where}")
 
 
-def _whole(numbers: Array) -> Array:
-    """Return truth values as the numbers that they are for Python."""
-    return numbers.astype(np.int64) if numbers.dtype == bool else numbers
-
-
-def _computed(compute: Compute, steps: Array) -> Array:
+def _computed(expression: Expression, steps: Array) -> Array:
+    """Return an expression's numbers at steps."""
     try:
         with np.errstate(divide="raise", invalid="raise"):
-            return np.broadcast_to(compute(steps), steps.shape)
+            return np.broadcast_to(_value(expression, steps), steps.shape)
     except FloatingPointError:
         raise Unlowerable("a number of the step is divided by 0") from None
+
+
+def _value(expression: Expression, steps: Array) -> Any:
+    if isinstance(expression, tuple):
+        name, *parts = expression
+        args = [_value(part, steps) for part in parts]
+        # Truth values are numbers for Python.
+        return NAMED[name](
+            *(np.asarray(arg, np.int64) if np.asarray(arg).dtype == bool else arg for arg in args)
+        )
+    return steps if expression == STEP else expression

@@ -16,7 +16,7 @@ from pathlib import Path
 from anncore.contract.cache_folder import cache_folder
 
 DIGEST = 32  # bytes
-MOST_FILES = 4096  # of about 20 kB each; beyond it the oldest ones go
+MOST_FILES = 8192  # of about 20 kB each; beyond it the oldest ones go
 FAILURES = (OSError, RuntimeError, ValueError)
 
 

@@ -12,6 +12,7 @@ from anncore.contract.derivatives.pullback import hypers_of
 from anncore.contract.derivatives.symbols import Node, noting_reads
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Part
+from anncore.engine.lanes import written
 from anncore.engine.lanes.facts import facts_of
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.places import Lanes
@@ -46,6 +47,7 @@ class _Entry(NamedTuple):
 _MADE: dict[Any, list[_Entry]] = {}
 _LOCK = threading.Lock()
 _MOST = 4096
+MOST_VALUES = 8  # of the hyperparameters that a formula looks at, whose kernels are kept on disk
 
 
 def codes_of(part: Part) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ class Sources:
     """The hyperparameters of components with so many trials, by component and name."""
 
     def __init__(self, components: Sequence[Any], trials: int) -> None:
-        self._components, self._trials = components, trials
+        self.components, self._trials = components, trials
         self._by_array = {
             id(array): (at, name)
             for at, component in enumerate(components)
@@ -90,7 +92,7 @@ class Sources:
         if isinstance(source, Computed):
             return source.array
         at, name = source
-        array: Array = getattr(self._components[at], name)
+        array: Array = getattr(self.components[at], name)
         return array
 
     def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
@@ -116,10 +118,15 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
     """Return the program for a structure; `make` writes it, and returns its hyperparameters and rates.
 
     key: equal for stacks of one structure and shapes. Where a formula looks at a hyperparameter while it is
-    recorded, the program serves those with the same values of it.
+    recorded, the program serves those with the same values of it. What was written is kept on disk, too.
     """
     with _LOCK:
-        for entry in _MADE.get(key, ()):
+        if key not in _MADE:
+            if len(_MADE) >= _MOST:
+                _MADE.clear()
+            _MADE[key] = written.read(written.name_of(key, sources.components))
+        entries = _MADE[key]
+        for entry in entries:
             if sources.values(entry.reads) == entry.values:
                 return entry.made
         with noting_reads() as read:
@@ -128,7 +135,6 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
         result = Made(program, tuple(sources.given(node) for node in nodes), rates, bool(reads))
         if any(isinstance(source, Computed) for source in result.hypers):
             return result  # for these trials alone; others have the same machine code
-        if len(_MADE) >= _MOST:
-            _MADE.clear()
-        _MADE.setdefault(key, []).append(_Entry(reads, sources.values(reads), result))
+        entries.append(_Entry(reads, sources.values(reads), result))
+        written.write(written.name_of(key, sources.components), entries[-MOST_VALUES:])
         return result

@@ -167,9 +167,12 @@ def test_the_key_names_the_engine_where_it_is_not_blas() -> None:
     assert trial().key != trial("blas").key
 
 
-def test_a_kernel_that_disagrees_with_the_formula_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_disagrees_with_the_formula_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from anncore.engine.lanes import operations, stack
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # what is written here is wrong
     monkeypatch.setattr(stack, "_AGREED", set())
     monkeypatch.setitem(operations.MAKERS, np.tanh, lambda code, x: x)  # a wrong tanh
     monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
