@@ -8,8 +8,11 @@ LLVM splits what is wider.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+from anncore.engine.lanes.parts import Part, joined
 
 Index = int | str
 """A place: a number, or the name of an i64."""
@@ -27,6 +30,7 @@ class Kind(NamedTuple):
 
 KINDS = {"float32": Kind("float", "f32", 16, "i32", 4), "float64": Kind("double", "f64", 8, "i64", 8)}
 ALIGN = 64  # bytes of a vector
+LINE = 50  # characters of a line, about
 
 
 class Code:
@@ -43,6 +47,10 @@ class Code:
         self.block = "entry"
         self.intrinsics: dict[str, str] = {}
         self.tables: dict[str, str] = {}
+        self.align = ALIGN
+        self._parts: list[Part] = []
+        self._outside: dict[tuple[str, int], tuple[str, str]] | None = None  # addresses, while in a part
+        self._more = 0  # lines that count besides those that are there; see `length`
         self._names = 0
         self._constants: dict[Any, str] = {}
 
@@ -67,6 +75,10 @@ class Code:
                 value = _single(value)
             self._constants[key] = f"splat ({self.kind.scalar} 0x{struct.pack('>d', value).hex().upper()})"
         return self._constants[key]
+
+    def is_constant(self, name: str) -> bool:
+        """Tell whether a vector is a number that is known here."""
+        return name.startswith("splat")
 
     def integer(self, value: int) -> str:
         """Return an integer in every lane."""
@@ -118,7 +130,7 @@ class Code:
         return self.add(f"fneg {self.type} {value}")
 
     def compared(self, how: str, one: str, other: str) -> str:
-        """Append a comparison: ogt, oge, olt, ole, oeq, une, uno."""
+        """Append a comparison: ogt, oge, olt, ole, oeq, uge, ule, une, uno."""
         return self.add(f"fcmp {how} {self.type} {one}, {other}")
 
     def chosen(self, truth: str, one: str, other: str) -> str:
@@ -147,7 +159,7 @@ class Code:
         return self.add(f"bitcast {self.whole} {value} to {self.type}")
 
     def on_integers(self, operation: str, one: str, other: str) -> str:
-        """Append add, sub, and, or, shl, lshr, ashr of integers."""
+        """Append add, sub, and, or, xor, shl, lshr, ashr of integers."""
         return self.add(f"{operation} {self.whole} {one}, {other}")
 
     def splat(self, scalar: str) -> str:
@@ -155,6 +167,55 @@ class Code:
         one = self.add(f"insertelement {self.type} poison, {self.kind.scalar} {scalar}, i32 0")
         zeros = f"<{self.kind.lanes} x i32> zeroinitializer"
         return self.add(f"shufflevector {self.type} {one}, {self.type} poison, {zeros}")
+
+    def mask_from(self, first: str) -> str:
+        """Append integers whose bits are all set in the lanes from one on, an i64, and none before."""
+        lanes, integer = self.kind.lanes, self.kind.integer
+        if integer != "i64":
+            first = self.add(f"trunc i64 {first} to {integer}")
+        one = self.add(f"insertelement {self.whole} poison, {integer} {first}, i32 0")
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        every = self.add(f"shufflevector {self.whole} {one}, {self.whole} poison, {zeros}")
+        behind = "<" + ", ".join(f"{integer} {-lane - 1}" for lane in range(lanes)) + ">"
+        return self.on_integers(
+            "ashr", self.on_integers("add", every, behind), self.integer(8 * self.kind.bytes - 1)
+        )
+
+    def masked(self, mask: str, one: str, other: str) -> str:
+        """Append `one` where the bits of a mask are set, `other` elsewhere.
+
+        The bits are moved one by one, as a processor may take long to write some lanes of a vector.
+        """
+        differing = self.on_integers("xor", self.bits(one), self.bits(other))
+        return self.from_bits(
+            self.on_integers("xor", self.bits(other), self.on_integers("and", differing, mask))
+        )
+
+    @contextmanager
+    def in_parts(self, parts: int) -> Iterator[None]:
+        """Let vectors be as many times shorter: loops on them are for processors with short registers."""
+        whole = self.kind, self.type, self.whole, self.truth, self.align
+        lanes = self.kind.lanes // parts
+        self.kind = self.kind._replace(lanes=lanes)
+        self.type = f"<{lanes} x {self.kind.scalar}>"
+        self.whole, self.truth = f"<{lanes} x {self.kind.integer}>", f"<{lanes} x i1>"
+        self.align //= parts
+        yield
+        self.kind, self.type, self.whole, self.truth, self.align = whole
+
+    def put_together(self, parts: Sequence[str]) -> str:
+        """Append the vector of its parts, which are 1, 2, 4 or 8."""
+        lanes = self.kind.lanes // len(parts)
+        names = list(parts)
+        while len(names) > 1:
+            places = ", ".join(f"i32 {at}" for at in range(2 * lanes))
+            kind = f"<{lanes} x {self.kind.scalar}>"
+            names = [
+                self.add(f"shufflevector {kind} {one}, {kind} {other}, <{2 * lanes} x i32> <{places}>")
+                for one, other in zip(names[::2], names[1::2], strict=True)
+            ]
+            lanes *= 2
+        return names[0]
 
     # The same lanes in float64
 
@@ -193,7 +254,7 @@ class Code:
 
     def load(self, pointer: str, place: Index = 0) -> str:
         """Append the vector at a place."""
-        return self.add(f"load {self.type}, ptr {self.at(pointer, place)}, align {ALIGN}")
+        return self.add(f"load {self.type}, ptr {self.at(pointer, place)}, align {self.align}")
 
     def load_scalar(self, kind: str, pointer: str, place: Index = 0) -> str:
         """Append one number of another kind, such as i64 or ptr."""
@@ -201,7 +262,31 @@ class Code:
 
     def store(self, value: str, pointer: str, place: Index = 0) -> None:
         """Append the writing of a vector."""
-        self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {ALIGN}")
+        self.lines.append(f"store {self.type} {value}, ptr {self.at(pointer, place)}, align {self.align}")
+
+    def store_scalar(self, value: str, pointer: str, place: Index) -> None:
+        """Append the writing of one number."""
+        self.lines.append(
+            f"store {self.kind.scalar} {value}, ptr {self.at(pointer, place, self.kind.scalar)}"
+        )
+
+    def smaller(self, place: Index, most: int) -> Index:
+        """Append the smaller of two places."""
+        name = "@llvm.smin.i64"
+        self.intrinsics[name] = f"declare i64 {name}(i64, i64)"
+        return (
+            min(place, most)
+            if isinstance(place, int)
+            else self.add(f"call i64 {name}(i64 {place}, i64 {most})")
+        )
+
+    def fetch(self, pointer: str, start: Index, length: int) -> None:
+        """Append the fetching of so many bytes, which will be read soon."""
+        name = "@llvm.prefetch.p0"
+        self.intrinsics[name] = f"declare void {name}(ptr, i32, i32, i32)"
+        for more in range(0, length, ALIGN):
+            address = self.at(pointer, self.sum(start, more), "i8")
+            self.lines.append(f"call void {name}(ptr {address}, i32 0, i32 3, i32 1)")
 
     def table(self, values: Sequence[float]) -> str:
         """Return the address of constants, one number each."""
@@ -219,6 +304,14 @@ class Code:
         content = ", ".join(f"i64 {place}" for place in places)
         text = f"private unnamed_addr constant [{len(places)} x i64] [{content}], align {ALIGN}"
         return self.load_scalar("i64", self.tables.setdefault(text, f"@c{len(self.tables)}"), at)
+
+    def measured(self, append: Callable[[], None]) -> int:
+        """Return how many lines would be appended, without blocks, and append nothing."""
+        before = len(self.lines)
+        append()
+        length = len(self.lines) - before
+        del self.lines[before:]
+        return length
 
     # Flow
 
@@ -264,6 +357,15 @@ class Code:
         self.begin(after)
         return results
 
+    def turns(self, count: Index, body: Callable[[Index], None], step: int = 1) -> None:
+        """Append a loop that carries nothing on."""
+
+        def turn(index: Index, _: Sequence[str]) -> Sequence[str]:
+            body(index)
+            return []
+
+        self.loop(count, turn, step=step)
+
     def branch(self, condition: str, yes: Callable[[], None], no: Callable[[], None]) -> None:
         """Append what happens if an i1 holds, and what else."""
         one, other, after = self.label(), self.label(), self.label()
@@ -274,12 +376,50 @@ class Code:
             self.lines.append(f"br label %{after}")
         self.begin(after)
 
+    @property
+    def length(self) -> int:
+        """About how many characters the code has, which say how long it takes to compile.
+
+        It is the same on all machines, though loops are written for a machine's registers: whether lanes
+        compute a trial depends on it.
+        """
+        return LINE * (len(self.lines) + self._more)
+
+    def count(self, lines: int, written: int) -> None:
+        """Let lines that were written, which may be others elsewhere, count as so many."""
+        self._more += lines - written
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Let what is appended be a part, which is a function of its own if it occurs several times."""
+        start, length, before = len(self.lines), len(self.lines) + self._more, self.block
+        self._outside = {}
+        yield
+        prelude = [line for _, line in self._outside.values()]
+        made = Part.of(self.lines, start, before, self.block, prelude)
+        if made.arguments is not None and made.text in {part.text for part in self._parts}:
+            self._more -= len(self.lines) + self._more - length
+        self._parts.append(made)
+        self._outside = None
+
+    def outside(self, pointer: str, place: int) -> str:
+        """Return the address of a vector, computed before the part that is being written."""
+        if self._outside is None:
+            return self.at(pointer, place)
+        if (pointer, place) not in self._outside:
+            name = self.name()
+            line = f"{name} = getelementptr {self.type}, ptr {pointer}, i64 {place}"
+            self._outside[pointer, place] = name, line
+        return self._outside[pointer, place][0]
+
     def function(self) -> str:
         """Return the text of the whole module: `void f(ptr table, i64 ...)`."""
+        functions, lines = joined(self.lines, self._parts)
         more = "".join(f", i64 {name}" for name in self.parameters)
         head = [f"define void @f(ptr %table{more}) {{", "entry:"]
         tables = [f"{name} = {text}" for text, name in self.tables.items()]
-        return "\n".join([*tables, *self.intrinsics.values(), *head, *self.lines, "ret void", "}"]) + "\n"
+        before = [*tables, *self.intrinsics.values(), *functions]
+        return "\n".join([*before, *head, *lines, "ret void", "}"]) + "\n"
 
 
 class Wide(Code):

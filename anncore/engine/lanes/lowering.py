@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,53 +25,14 @@ from anncore.engine.lanes.nests import (
     tail,
 )
 from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
+from anncore.engine.lanes.products import Factor, append_product
+from anncore.engine.lanes.sparing import spared
+from anncore.engine.lanes.workspace import Place, Workspace
 
 Indices = tuple[Index, ...]
-TILE = 16  # sums that a product keeps in registers
 COLUMNS = 8  # sums side by side
 LARGEST = (np.max, np.amax)
 SMALLEST = (np.min, np.amin)
-
-
-class Place(NamedTuple):
-    """Where an array of vectors begins: a pointer, and vectors beyond it."""
-
-    pointer: str
-    offset: Index = 0
-
-
-class Workspace:
-    """Memory for what loops leave for others; what nobody reads any more is used again."""
-
-    def __init__(self, pointer: str, start: int = 0) -> None:
-        self.pointer, self.vectors = pointer, start
-        self._free: list[tuple[int, int]] = []  # offset, size
-
-    def take(self, vectors: int) -> Place:
-        """Return a free place for so many vectors."""
-        fitting = [hole for hole in self._free if hole[1] >= vectors]
-        if fitting:
-            hole = min(fitting, key=lambda hole: hole[1])
-            self._free.remove(hole)
-            if hole[1] > vectors:
-                self._free.append((hole[0] + vectors, hole[1] - vectors))
-            return Place(self.pointer, hole[0])
-        place = Place(self.pointer, self.vectors)
-        self.vectors += vectors
-        return place
-
-    def give_back(self, place: Place, vectors: int) -> None:
-        """Let a place be used again."""
-        assert isinstance(place.offset, int)
-        holes = sorted([*self._free, (place.offset, vectors)])
-        merged = [holes[0]]
-        for start, length in holes[1:]:
-            before, own = merged[-1]
-            if before + own == start:
-                merged[-1] = before, own + length
-            else:
-                merged.append((start, length))
-        self._free = merged
 
 
 class Lowering:
@@ -91,9 +52,14 @@ class Lowering:
         long: tuple[int, Index] | None = None,
     ) -> None:
         self._code, self._work, self._long = code, work, long
+        lean = spared([node for node, _ in outputs])
+        outputs = [(lean[node], place) for node, place in outputs]
         self._places: dict[Node, Place] = dict(inputs)
         self._nests = Nests([node for node, _ in outputs], singles_first=long is not None)
+        self._laid: dict[int, Place] = {}  # factors of a product that nothing has written before, by id
         self._once: dict[Any, str] = {}  # vectors that a loop has loaded before it began
+        self._making: set[Node] = set()  # what the present loop computes
+        self._views: dict[Node, tuple[str, list[int]] | None] = {}  # of the present loop, see `_in_memory`
         wanted: dict[Node, list[Place]] = {}
         for node, place in outputs:
             wanted.setdefault(node, []).append(place)
@@ -104,7 +70,8 @@ class Lowering:
                 if node not in self._places:
                     self._refuse_long(size(node))
                     self._places[node] = work.take(size(node))
-            self._append(nest)
+            with code.part():
+                self._append(nest)
             for node in [*self._nests.reads(nest), *nest.stored]:
                 own = self._places.get(node)
                 done = own is not None and own.pointer == work.pointer and last.get(node, -1) <= at
@@ -120,27 +87,45 @@ class Lowering:
             if start is None or self._nests.is_view(node):
                 sources = [self._places.get(source) for source, _ in self._nests.sources(node)]
                 if len(copies) == 1 or not any(source in written for source in sources):
-                    self._copy(node, place)
+                    self._copied(node, place)
                     continue
                 self._refuse_long(size(node))
                 start = self._work.take(size(node))
-                self._copy(node, start)
+                self._copied(node, start)
             moves.append((start, place, size(node)))
         for length in dict.fromkeys(length for _, _, length in moves):
-            self._move([(one, other) for one, other, own_length in moves if own_length == length], length)
+            own = [(one, other) for one, other, own_length in moves if own_length == length]
+            with self._code.part():
+                self._move(own, length)
+
+    def _copied(self, node: Node, place: Place) -> None:
+        """Append a copy as a part of its own."""
+        self._views, self._making = {}, set()
+        with self._code.part():
+            self._copy(node, place)
 
     def _move(self, moves: Sequence[tuple[Place, Place]], length: int) -> None:
         """Append the copying of arrays of one length, each element of all before the next one."""
         code = self._code
         count: Index = self._long[1] if self._long is not None and length == self._long[0] else length
+        near = [(self._seen_from_part(one), self._seen_from_part(other)) for one, other in moves]
 
         def body(index: Index, _: Sequence[str]) -> Sequence[str]:
-            values = [code.load(one.pointer, code.sum(one.offset, index)) for one, _ in moves]
-            for value, move in zip(values, moves, strict=True):
+            values = [code.load(one.pointer, code.sum(one.offset, index)) for one, _ in near]
+            for value, move in zip(values, near, strict=True):
                 code.store(value, move[1].pointer, code.sum(move[1].offset, index))
             return []
 
         code.loop(count, body)
+
+    def _near(self, node: Node) -> Place:
+        """Return where an array lies, for a part that sees no more than its address."""
+        return self._seen_from_part(self._places[node])
+
+    def _seen_from_part(self, place: Place) -> Place:
+        if not isinstance(place.offset, int) or place.offset == 0:
+            return place
+        return Place(self._code.outside(place.pointer, place.offset))
 
     def _refuse_long(self, length: int) -> None:
         """Refuse what needs arrays of a length that is not known here."""
@@ -161,9 +146,11 @@ class Lowering:
     ) -> list[tuple[Node, Place]]:
         """Let loops write outputs where they belong; return those that must be copied at the end.
 
-        An output that takes the place of an input is copied if a later loop reads that input.
+        An output that takes the place of an input is copied if a later loop reads that input, or its own one
+        elsewhere than where it writes.
         """
-        made = {node: at for at, nest in enumerate(self._nests.nests) for node in nest.made}
+        nests = self._nests
+        made = {node: at for at, nest in enumerate(nests.nests) for node in nest.made}
         taken = {place: node for node, place in inputs.items()}
         copies: list[tuple[Node, Place]] = []
         for node, places in wanted.items():
@@ -171,7 +158,10 @@ class Lowering:
                 if self._places.get(node) == place:
                     continue  # it lies there already, as a state that stays as it is
                 over = taken.get(place)
-                free = over is None or last.get(over, -1) <= made.get(node, -1)
+                at, read = made.get(node, -1), last.get(over, -1) if over is not None else -1
+                free = (
+                    over is None or read < at or (read == at and nests.reads_in_place(nests.nests[at], over))
+                )
                 if node in made and node not in self._places and free:
                     self._places[node] = place
                 else:
@@ -180,12 +170,13 @@ class Lowering:
 
     def _copy(self, node: Node, place: Place) -> None:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
+        near = self._seen_from_part(place)
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
             for index in indices:
                 value = self._viewed(node, index, memo) if view else self._value(node, index, memo)
-                self._write(node, value, place, self._linear(index, tail(node), place))
+                self._write(node, value, near, self._linear(index, tail(node), near))
 
         self._over(tail(node), (1, 1), body)
         if view:
@@ -195,7 +186,7 @@ class Lowering:
 
     def _append(self, nest: Nest) -> None:
         producer = nest.producer
-        self._once = {}
+        self._once, self._views, self._making = {}, {}, {*nest.made, *nest.stored}
         if producer is not None and producer.function in PIECES:
             self._pieces(producer)
             return
@@ -203,12 +194,10 @@ class Lowering:
             self._copy(producer, self._places.pop(producer))
             return
         self._load_singles(nest)
-        tile = (1, 1)
-        begin: Callable[[Sequence[Indices], dict[Any, str]], None] | None = None
         if producer is not None and producer.function in MATMULS:
-            tile, begin = self._product_tile(producer), self._product(producer)
-        elif producer is not None:
-            tile, begin = (1, COLUMNS), self._reduction(producer)
+            self._product(nest, producer)
+            return
+        begin = None if producer is None else self._reduction(producer)
         if producer is None and self._flat(nest):
             self._flat_loop(nest)
             return
@@ -218,7 +207,7 @@ class Lowering:
                 begin(indices, memo)
             self._finish(nest, indices, memo)
 
-        self._over(nest.domain, tile, body)
+        self._over(nest.domain, (1, 1 if begin is None else COLUMNS), body)
 
     def _finish(self, nest: Nest, indices: Sequence[Indices], memo: dict[Any, str]) -> None:
         """Append the formulas of a loop at some places, then write what others read."""
@@ -228,7 +217,7 @@ class Lowering:
                 memo[root, index] = self._operation(root, index, memo)
             results += [(node, index, memo[node, index]) for node in nest.stored]
         for node, index, value in results:
-            place = self._places[node]
+            place = self._near(node)
             self._write(node, value, place, self._linear(index, tail(node), place))
 
     def _load_singles(self, nest: Nest) -> None:
@@ -305,32 +294,77 @@ class Lowering:
 
     # What loops begin with
 
-    def _product_tile(self, node: Node) -> tuple[int, int]:
-        rows, columns = tail(node)[-2:]
-        wide = min(columns, 4)
-        return min(rows, max(TILE // max(wide, 1) // (1 if wide > 1 else 2), 1)), wide
-
-    def _product(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
+    def _product(self, nest: Nest, node: Node) -> None:
+        """Append a product of matrices, and the formulas that follow it."""
         left, right = node.args
-        if len(tail(node)) < 2 or len(left.shape) != len(right.shape):
+        domain, work = tail(node), self._work
+        if len(domain) < 2 or len(left.shape) != len(right.shape):
             raise Unlowerable("a product of arrays of which one has more axes than the other")
+        if node.dtype.kind == "b":
+            raise Unlowerable("a product of truth values")
         inner = left.shape[-1]
-        code = self._code
+        self._refuse_long(int(np.prod(domain)))
+        copies = [arg for arg in (left, right) if self._located(arg, (0,) * len(domain)) is None]
+        taken: list[tuple[Place, int]] = []
 
-        def begin(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
-            def step(k: Index, sums: Sequence[str]) -> Sequence[str]:
-                read: dict[Any, str] = {}
-                results = []
-                for index, total in zip(indices, sums, strict=True):
-                    one = self._value(left, _matched(left, (*index[:-1], k)), read)
-                    other = self._value(right, _matched(right, (*index[:-2], k, index[-1])), read)
-                    results.append(code.fma(one, other, total))
-                return results
+        def room(vectors: int) -> Place:
+            taken.append((work.take(vectors), vectors))
+            return self._seen_from_part(taken[-1][0])
 
-            totals = code.loop(inner, step, [code.number(0.0)] * len(indices))
-            memo.update(((node, index), total) for index, total in zip(indices, totals, strict=True))
+        for arg in copies:
+            self._laid[id(arg)] = room(size(arg))
+            self._lay(arg, self._laid[id(arg)])
+        read = {self._places.get(one) for one in self._nests.reads(nest)}
+        once = any(self._places[one] in read for one in nest.stored)
 
-        return begin
+        def matrix(indices: Sequence[Indices], _: dict[Any, str]) -> None:
+            [lead] = indices
+            factors = (
+                Factor.of(tail(left), lead, lambda index: self._located(left, index), by_rows=True),
+                Factor.of(tail(right), lead, lambda index: self._located(right, index), by_rows=False),
+            )
+
+            def finish(places: list[tuple[Index, Index]], sums: Sequence[str]) -> None:
+                indices: list[Indices] = [(*lead, *place) for place in places]
+                memo: dict[Any, str] = {(node, index): one for index, one in zip(indices, sums, strict=True)}
+                self._finish(nest, indices, memo)
+
+            append_product(self._code, factors, (*domain[-2:], inner), room, finish, once=once)
+
+        self._over(domain[:-2], (1, 1), matrix)
+        for place, vectors in taken:
+            work.give_back(place, vectors)
+        for arg in copies:
+            del self._laid[id(arg)]
+
+    def _lay(self, array: Any, place: Place) -> None:
+        """Append the writing of a factor that is computed, as numbers."""
+
+        def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
+            for index in indices:
+                value = self._value(array, index, memo)
+                if array.dtype.kind == "b":
+                    value = self._code.as_number(value)
+                self._code.store(value, place.pointer, self._linear(index, tail(array), place))
+
+        self._over(tail(array), (1, 1), body)
+
+    def _located(self, node: Any, index: Indices) -> tuple[str, Index] | None:
+        """Return where in memory an element lies, None if it is computed."""
+        if id(node) in self._laid:
+            return self._laid[id(node)].pointer, self._linear(index, tail(node), self._laid[id(node)])
+        while isinstance(node, Node) and self._nests.is_view(node):
+            seen = self._seen(node, index)
+            if seen is None and node.dtype.kind == "b":
+                return None
+            if seen is None:
+                place = self._near(node.args[0])
+                return place.pointer, self._linear(index, tail(node), place)
+            node, index = seen
+        if not isinstance(node, Node) or node not in self._places or node.dtype.kind == "b":
+            return None
+        place = self._near(node)
+        return place.pointer, self._linear(index, tail(node), place)
 
     def _reduction(self, node: Node) -> Callable[[Sequence[Indices], dict[Any, str]], None]:
         array = node.args[0]
@@ -386,7 +420,7 @@ class Lowering:
 
     def _pieces(self, node: Node) -> None:
         """Append the joining of arrays, or the reverse of slices: each piece by a loop of its own."""
-        code, place, shape = self._code, self._places[node], tail(node)
+        code, place, shape = self._code, self._near(node), tail(node)
         options = dict(node.options)
         if node.function is primitives.put_back:
 
@@ -442,7 +476,7 @@ class Lowering:
 
     def _read(self, node: Node, index: Indices, shape: tuple[int, ...]) -> str:
         """Return an element of an array in memory, of which `index` is the place in another shape."""
-        code, place = self._code, self._places[node]
+        code, place = self._code, self._near(node)
         value = code.load(place.pointer, self._linear(index, shape, place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))
@@ -539,6 +573,45 @@ class Lowering:
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of a view: an element of what it is a view of."""
+        code = self._code
+        if node not in self._views:
+            self._views[node] = self._in_memory(node)
+        begun = self._views[node]
+        if begun is not None:
+            place: Index = 0
+            for at, step in zip(index, begun[1], strict=True):
+                place = code.sum(place, code.product(at, step))
+            return code.load(begun[0], place)
+        seen = self._seen(node, index)
+        if seen is not None:
+            return self._value(*seen, memo)
+        return self._read(node.args[0], index, tail(node))
+
+    def _in_memory(self, node: Node) -> tuple[str, list[int]] | None:
+        """Return where the first element of a view lies, and the steps from one to the next on each axis.
+
+        Only of what another loop has written; None elsewhere. Every view is a matter of such steps.
+        """
+        if any(source in self._making or size(source) == 1 for source, _ in self._nests.sources(node)):
+            return None
+        shape = tail(node)
+        located = self._located(node, (0,) * len(shape))
+        if located is None:
+            return None
+        pointer, first = located
+        if not isinstance(first, int):
+            return None
+        steps = []
+        for axis, length in enumerate(shape):
+            index = tuple(int(at == axis and length > 1) for at in range(len(shape)))
+            place = self._located(node, index)
+            assert place is not None
+            assert isinstance(place[1], int)
+            steps.append(place[1] - first)
+        return self._code.outside(pointer, first) if first else pointer, steps
+
+    def _seen(self, node: Node, index: Indices) -> tuple[Any, Indices] | None:
+        """Return of what, and where, an element of a view is one; None for one of memory in another shape."""
         inner = node.args[0]
         options = dict(node.options)
         shape = tail(inner)
@@ -547,33 +620,23 @@ class Lowering:
             moved: list[Index] = [0] * len(shape)
             for to, axis in enumerate(axes):
                 moved[axis - 1] = index[to]
-            return self._value(inner, tuple(moved), memo)
+            return inner, tuple(moved)
         if node.function is primitives.spread:
             index = index[len(index) - len(shape) :]
-            return self._value(
-                inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True)), memo
-            )
+            return inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True))
         if node.function is primitives.item:
-            return self._value(inner, item_place(self._code, options["index"], inner.shape, index), memo)
-        return self._reshaped(node, inner, index, memo)
-
-    def _reshaped(self, node: Node, inner: Node, index: Indices, memo: dict[Any, str]) -> str:
+            return inner, item_place(self._code, options["index"], inner.shape, index)
         ones = [at for at, n in zip(index, tail(node), strict=True) if n != 1]
-        if [n for n in tail(node) if n != 1] == [n for n in tail(inner) if n != 1]:
+        if [n for n in tail(node) if n != 1] == [n for n in shape if n != 1]:
             left = iter(ones)
-            return self._value(inner, tuple(0 if n == 1 else next(left) for n in tail(inner)), memo)
+            return inner, tuple(0 if n == 1 else next(left) for n in shape)
         if inner not in self._places or inner in self._once:
             raise Unlowerable("a reshape of what is itself a view")
-        return self._read(inner, index, tail(node))
+        return None
 
 
 def _is_array(arg: Any) -> bool:
     return isinstance(arg, (Node, np.ndarray))
-
-
-def _matched(node: Node, index: Indices) -> Indices:
-    """Return the place in an operand of a product, whose leading axes may be broadcast."""
-    return tuple(0 if n == 1 else at for at, n in zip(index, tail(node), strict=True))
 
 
 def _broadcast(arg: Any, node: Node, index: Indices) -> Indices:

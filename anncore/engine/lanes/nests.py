@@ -208,6 +208,17 @@ class Nests:
         made = {*nest.made, *self.inside}
         return [node for node in read if node not in made]
 
+    def reads_in_place(self, nest: Nest, source: Node) -> bool:
+        """Tell whether a loop reads an array, if at all, only where it then is: not in a sum, not moved."""
+        for node in nest.made:
+            for member in self._members[node]:
+                for arg in member.args:
+                    if isinstance(arg, Node) and source in dict(self.sources(arg)):
+                        moved = (source, True) not in self.sources(arg) or tail(source) != nest.domain
+                        if moved or not elementwise(member):
+                            return False
+        return True
+
 
 def ordered(outputs: Sequence[Node]) -> list[Node]:
     """Return the operations that outputs need, each after its arguments."""

@@ -35,6 +35,10 @@ def _extreme(how: str) -> Maker:
     """Return NumPy's maximum or minimum, which keep a NaN from either side."""
 
     def make(code: Code, one: str, other: str) -> str:
+        if code.is_constant(other) and other != code.number(math.nan):
+            if other == code.number(math.inf if how == "ole" else -math.inf):
+                return one
+            return code.chosen(code.compared(how.replace("o", "u", 1), one, other), one, other)
         wins = code.compared(how, one, other)
         return code.chosen(code.logical("or", wins, code.compared("uno", one, one)), one, other)
 

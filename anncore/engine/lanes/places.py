@@ -74,3 +74,14 @@ class Lanes:
         """Return for each group of lanes whether all its trials have the same array."""
         own = group[self.rows].reshape(self.groups, self.lanes)
         return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
+
+    def firsts(self, group: Array) -> Array:
+        """Return for each group of lanes how many arrays its trials have, and the first lane of each."""
+        own = group[self.rows].reshape(self.groups, self.lanes)
+        begins = np.ones(own.shape, bool)
+        begins[:, 1:] = own[:, 1:] != own[:, :-1]
+        table = np.zeros((self.groups, self.lanes + 1), np.int64)
+        table[:, 0] = begins.sum(axis=1)
+        for row, begin in zip(table, begins, strict=True):
+            row[1 : 1 + row[0]] = np.flatnonzero(begin)
+        return table

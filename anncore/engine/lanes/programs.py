@@ -14,14 +14,16 @@ from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
 from anncore.engine.lanes.counting import Way
 from anncore.engine.lanes.drawing import Drawing
+from anncore.engine.lanes.gathering import Gathered, gather
 from anncore.engine.lanes.graphs import Pass, hyper_inputs
-from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
 from anncore.engine.lanes.update_graphs import LONG, UpdateGraph
+from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
     *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),
-    *("x", "y", "w", "order", "starts", "shared", "work"),
+    *("x", "y", "w", "order", "starts", "firsts", "work"),
     *("drawn", "drawn_at", "drawn_shared"),
     *("turns", "updates", "tables", "sections"),
 )
@@ -35,7 +37,7 @@ UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "tim
 are, so that several optimizers can share a group. An update is a function of this, a group and a step. Each
 step has hyperparameters, as updates of several ways have other ones, and numbers made of its count, `times`,
 so far apart."""
-FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "shared", "work", "z")
+FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "firsts", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
 LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
 """The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the
@@ -49,6 +51,7 @@ class Program(NamedTuple):
 
     text: str
     work: int  # vectors of memory
+    length: int  # of the text, about, and the same on all machines
     way: Way = Way()  # of an update, which steps it makes, and what it needs of their numbers
     drawn: tuple[Drawing, ...] = ()  # of a pass, its random numbers
 
@@ -96,20 +99,14 @@ class _Kernel:
         workspace. start: where the batch begins in the order of each lane's examples.
         """
         code, lanes = self.code, self.code.kind.lanes
-        order = code.at(self.arguments["order"], code.product(group, lanes), "ptr")
-        shared = code.load_scalar("i64", self.arguments["shared"], group)
-        sources = {
-            name: code.at(self.arguments[name], code.product(group, lanes), "ptr") for name, _, _ in arrays
-        }
-
-        def together() -> None:
-            self._copied(arrays, sources, order, batch, start, 1)
-
-        def apart() -> None:
-            self._copied(arrays, sources, order, batch, start, lanes)
-
-        same = code.add(f"icmp ne i64 {shared}, 0")
-        code.branch(same, together, apart)
+        own = code.product(group, lanes)
+        tables = [
+            Gathered(code.at(self.arguments[name], own, "ptr"), width, offset)
+            for name, width, offset in arrays
+        ]
+        order = code.at(self.arguments["order"], own, "ptr")
+        firsts = code.at(self.arguments["firsts"], code.product(group, lanes + 1), "i64")
+        gather(code, tables, order, firsts, self.arguments["work"], batch, start)
 
     def drawn(self, count: int, group: Index, step: Index, target: int) -> None:
         """Append the copying of a step's random numbers into the lanes."""
@@ -126,35 +123,6 @@ class _Kernel:
 
         same = code.add(f"icmp ne i64 {shared}, 0")
         code.branch(same, lambda: copied(1), lambda: copied(lanes))
-
-    def _copied(
-        self,
-        arrays: Sequence[tuple[str, int, int]],
-        sources: Mapping[str, str],
-        order: str,
-        batch: int,
-        start: Index,
-        lanes: int,
-    ) -> None:
-        code, scalar = self.code, self.code.kind.scalar
-        orders = [code.load_scalar("ptr", order, lane) for lane in range(lanes)]
-        data = {
-            name: [code.load_scalar("ptr", sources[name], lane) for lane in range(lanes)]
-            for name, _, _ in arrays
-        }
-
-        def example(n: Index, _: Sequence[str]) -> Sequence[str]:
-            place = code.sum(start, n)
-            rows = [code.load_scalar("i64", one, place) for one in orders]
-            for name, width, offset in arrays:
-                heads = [
-                    code.at(one, code.product(row, width), scalar)
-                    for one, row in zip(data[name], rows, strict=True)
-                ]
-                self._row(heads, width, code.sum(offset, code.product(n, width)))
-            return []
-
-        code.loop(batch, example)
 
     def _row(self, heads: Sequence[str], width: int, target: Index) -> None:
         code = self.code
@@ -208,7 +176,7 @@ def driver_program() -> Program:
         return []
 
     code.loop(arguments["groups"], group)
-    return Program(code.function(), 0)
+    return Program(code.function(), 0, code.length)
 
 
 def update_program(dtype: str, update: UpdateGraph) -> Program:
@@ -247,7 +215,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))
     Lowering(code, inputs, outputs, work, (LONG, numbers) if update.long else None)
-    return Program(code.function(), work.vectors, update.way)
+    return Program(code.function(), work.vectors, code.length, update.way)
 
 
 def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
@@ -295,7 +263,8 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return Program(code.function(), work.vectors, drawn=tuple(drawing for _, drawing in pass_.drawn))
+    draws = tuple(drawing for _, drawing in pass_.drawn)
+    return Program(code.function(), work.vectors, code.length, drawn=draws)
 
 
 def _weights(
@@ -350,7 +319,7 @@ def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)
 
 
 def loss_program(dtype: str, pass_: Pass) -> Program:
@@ -375,7 +344,7 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)
 
 
 def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
@@ -418,4 +387,4 @@ def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
         return []
 
     code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most)
+    return Program(code.function(), most, code.length)

@@ -74,7 +74,7 @@ class LaneStack(Stack):
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
         self._w = self.lanes.addresses(self._orders.w, self._orders.group) if self._orders.w else self._y
-        self._shared = self.lanes.shared(self._orders.group)
+        self._firsts = self.lanes.firsts(self._orders.group)
         self._loaded = False
         self._functions: tuple[int, ...] = ()  # passes, by address
         self._prepared = 0  # for how many steps its kernels are made
@@ -165,7 +165,7 @@ class LaneStack(Stack):
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        return max(len(made.program.text) for made in (*self._made_passes, self._made_forward))
+        return max(made.program.length for made in (*self._made_passes, self._made_forward))
 
     def write_updates(self) -> tuple[int, frozenset[str]]:
         """Write the kernels of updates, and compile nothing; return the length of the longest one.
@@ -177,7 +177,7 @@ class LaneStack(Stack):
         steps = total_steps(self.train, len(self.data[0].x_train))
         for update in self._updates:
             update.run.initialize()
-        lengths = [len(program.text) for update in self._updates for program in update.prepare(steps)]
+        lengths = [program.length for update in self._updates for program in update.prepare(steps)]
         return max(lengths), frozenset().union(*(update.ways.depend_on for update in self._updates))
 
     def prepare(self, steps: int) -> None:
@@ -262,7 +262,7 @@ class LaneStack(Stack):
             "w": self._w,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
-            "shared": self._shared,
+            "firsts": self._firsts,
             **shared,
             "drawn": self.lanes.addresses(drawn, self._draws.group),
             "drawn_at": drawn_at,
@@ -352,7 +352,7 @@ class LaneStack(Stack):
             "hypers": hypers,
             "x": self.lanes.addresses(list(x), group),
             "order": np.full(len(self.lanes.rows), order.ctypes.data, np.int64),
-            "shared": self.lanes.shared(group),
+            "firsts": self.lanes.firsts(group),
             "work": work,
             "z": z,
         }

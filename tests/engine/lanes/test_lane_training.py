@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,9 +22,11 @@ from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Trial, TrialResult
 from anncore.engine.lanes import agreement
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
+from anncore.engine.lanes.products import Registers
 from anncore.engine.lanes.programs import Layout
 from anncore.engine.lanes.stack import LaneStack, Orders
 from anncore.engine.packing import pack
+from anncore.engine.problem import ON_DATA
 from anncore.engine.training import train_stack
 
 pytest.importorskip("llvmlite")
@@ -362,6 +365,56 @@ def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:
     ]
     assert [engine_of(made, registry) for made in trials] == ["lanes", "blas"]
     assert [engine_of(made, registry) for made in trials[::-1]] == ["blas", "lanes"]
+
+
+@pytest.mark.parametrize(
+    "registers", [Registers(24, 8, 1), Registers(12, 4, 2), Registers(24, 8, 4)], ids=str
+)
+@pytest.mark.parametrize("processor", ["", "haswell"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
+    registers: Registers, processor: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles of other sizes, vectors in parts, factors laid anew: the sums are the same."""
+    import llvmlite.binding as llvm
+
+    from anncore.engine.lanes import compiling, stack
+
+    features = llvm.get_host_cpu_features()
+    if processor and not (features.get("avx2") and features.get("fma")):
+        pytest.skip("this machine has no AVX2")
+    options: dict[str, Any] = {
+        "network": ("mlp", {"hidden": [33, 110]}),
+        "activation": "gelu" if dtype == "float64" else "relu",
+        "dtype": dtype,
+        "steps": 10,
+        "eval_every": 5,
+    }
+    trials = [trial(seed=seed, **options) for seed in range(3)]
+    expected = [numbers(result) for result in train_stack(trials, REGISTRY)]
+    lengths = [LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes()]
+    monkeypatch.setattr("anncore.engine.lanes.products.registers", lambda: registers)
+    monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
+    for name in ("kernel", "address"):
+        monkeypatch.setattr(stack, name, partial(getattr(compiling, name), processor=processor))
+    for result, known in zip(train_stack(trials, REGISTRY), expected, strict=True):
+        assert np.array_equal(numbers(result), known)
+    lengths.append(LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes())
+    assert lengths[0] == lengths[1]  # by which a trial's engine is chosen
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 8, 16])
+def test_however_many_data_sets_a_group_has_each_lane_gets_its_own(seeds: int) -> None:
+    """Few are spread over the lanes one over the other, many are copied number by number."""
+    for features in (3, 20):
+        data = ("classification", {"features": features, "informative": 3, "redundant": 0})
+        options: dict[str, Any] = {"dataset": data, "steps": 5, "eval_every": 5}
+        trials = [trial(seed=seed % seeds, **options) for seed in range(17)]
+        for result, made in list(zip(train_stack(trials, REGISTRY), trials, strict=True))[
+            :: max(seeds // 3, 1)
+        ]:
+            [alone] = train_stack([made], REGISTRY)
+            assert np.array_equal(numbers(result), numbers(alone))
 
 
 # A fixed set of trainings, whose bits are the same on every machine.

@@ -13,11 +13,13 @@ from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.symbols import Graph
 from anncore.engine.lanes.code import KINDS
 from anncore.engine.lanes.compiling import kernel
-from anncore.engine.lanes.lowering import Lowering, Place, Workspace
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import Nests, Unlowerable
 from anncore.engine.lanes.programs import _Kernel
 from anncore.engine.lanes.rewriting import LaneGraph
+from anncore.engine.lanes.sparing import spared
 from anncore.engine.lanes.stack import Lanes, aligned
+from anncore.engine.lanes.workspace import Place, Workspace
 
 pytest.importorskip("llvmlite")
 
@@ -101,6 +103,22 @@ def computed(formula: Any, dtype: str, *arrays: Any) -> Any:
     return np.moveaxis(out, -1, 0)
 
 
+def written_over(formula: Any, which: int, *arrays: Any) -> Any:
+    """What a formula gives where its result is written over one of its arrays, as a state is."""
+    graph = Graph()
+    symbols = [graph.input(array) for array in arrays]
+    result = formula(*symbols)
+    built = _Kernel("float64", [*(f"a{at}" for at in range(len(arrays))), "work"])
+    work = Workspace(built.arguments["work"])
+    inputs = {symbol.node: Place(built.arguments[f"a{at}"]) for at, symbol in enumerate(symbols)}
+    Lowering(built.code, inputs, [(result.node, Place(built.arguments[f"a{which}"]))], work)
+    laid = [aligned((*array.shape[1:], 8), "float64") for array in arrays]
+    for space, array in zip(laid, arrays, strict=True):
+        space[...] = np.moveaxis(array, 0, -1)
+    kernel(built.code.function())([*laid, aligned((max(work.vectors, 1), 8), "float64")])
+    return np.moveaxis(laid[which], -1, 0)
+
+
 def stack(*shape: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).normal(size=(8, *shape))
 
@@ -111,6 +129,90 @@ def test_products_of_all_sizes_are_numpys_but_for_rounding(n: int, k: int, o: in
     """Tiles of 4 x 4 sums and their rests at every edge."""
     a, b = stack(n, k, seed=seed), stack(k, o, seed=seed + 10)
     np.testing.assert_allclose(computed(lambda x, w: x @ w, "float64", a, b), a @ b, rtol=1e-12, atol=1e-14)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    n=st.sampled_from([1, 3, 7, 12, 33]),
+    k=st.sampled_from([1, 2, 33, 97, 130, 200]),
+    o=st.sampled_from([1, 2, 3, 7, 33, 40]),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_products_are_sums_in_their_order_by_multiply_add(n: int, k: int, o: int, dtype: str) -> None:
+    """Whatever the tile: forward, weight gradient, input gradient; one multiply-add after another.
+
+    Numbers are such that float64 has each product and sum exactly, which is then rounded to the dtype.
+    """
+    rng, lanes = np.random.default_rng(n + k + o), KINDS[dtype].lanes
+    most = 2**22 if dtype == "float32" else 2**18
+    x, w, g = (
+        (rng.integers(-most, most, (lanes, *shape)) / 2**10).astype(dtype)
+        for shape in ((n, k), (k, o), (n, o))
+    )
+    turned = [np.swapaxes(array, 1, 2) for array in (x, w)]
+    for formula, arrays, left, right in (
+        (lambda x, w: x @ w, (x, w), x, w),
+        (lambda x, g: np.swapaxes(x, 1, 2) @ g, (x, g), turned[0], g),
+        (lambda g, w: g @ np.swapaxes(w, 1, 2), (g, w), g, turned[1]),
+    ):
+        expected = np.zeros((lanes, left.shape[1], right.shape[2]), dtype)
+        for at in range(left.shape[2]):
+            product = left[:, :, at, None].astype(np.float64) * right[:, None, at].astype(np.float64)
+            expected = (product + expected).astype(dtype)
+        assert np.array_equal(computed(formula, dtype, *arrays), expected)
+
+
+@pytest.mark.parametrize(
+    ("formula", "which"),
+    [
+        (lambda x, w: x @ w, 0),
+        (lambda x, w: x @ w, 1),
+        (lambda x, w: x + x @ w, 0),
+        (lambda x, w: w + x @ w, 1),
+        (lambda x, w: x + x.sum(axis=1, keepdims=True), 0),
+        (lambda x, w: np.swapaxes(x, 1, 2) + x, 0),
+        (lambda x, w: w - 0.5 * (np.tanh(x) @ x), 1),
+    ],
+)
+@pytest.mark.parametrize("units", [3, 7, 17])
+def test_a_result_may_be_written_over_what_it_is_made_of(formula: Any, which: int, units: int) -> None:
+    x, w = stack(units, units), stack(units, units, seed=1)
+    expected = formula(x, w)
+    np.testing.assert_allclose(written_over(formula, which, x, w), expected, rtol=1e-11, atol=1e-13)
+
+
+def test_long_formulas_after_a_product_and_factors_that_are_computed() -> None:
+    a, b = stack(9, 6), stack(6, 8, seed=1)
+    formulas: list[Any] = [
+        lambda x, w: np.tanh(x @ w) * np.exp(-(x @ w)) + np.log1p((x @ w) ** 2),
+        lambda x, w: (x > 0) @ w,
+        lambda x, w: np.tri(9)[None, :, :9] @ x @ w,
+    ]
+    for formula in formulas:
+        np.testing.assert_allclose(computed(formula, "float64", a, b), formula(a, b), rtol=1e-11, atol=1e-13)
+
+
+def test_a_slope_that_asks_whether_z_is_above_0_asks_the_activation_that_lies_in_memory() -> None:
+    graph = Graph()
+    x, w, v = (graph.input(array) for array in (stack(6, 3), stack(3, 4), stack(4, 2, seed=1)))
+    z = x @ w
+    a = z.clip(0, np.inf)
+    out = a @ v
+    slope = np.where(z > 0, out @ np.swapaxes(v, 1, 2), 0)
+    lean = spared([out.node, slope.node])
+    nests = Nests(list(lean.values()))
+    assert [node.function for node in nests.nests[0].stored] == [a.node.function]  # not z
+    below = np.where(z > -1, out @ np.swapaxes(v, 1, 2), 0)  # which a cannot tell
+    assert spared([below.node]) == {below.node: below.node}
+
+    def values(x: Any, w: Any) -> Any:
+        z = x @ w
+        a = z.clip(0, np.inf)
+        return np.where(z > 0, a @ np.swapaxes(w, 1, 2) @ w, 0)
+
+    one, other = stack(6, 3), stack(3, 4, seed=1)
+    one[0, 0, 0], one[1, 0] = np.nan, 0.0
+    assert np.array_equal(computed(values, "float64", one, other) != 0, values(one, other) != 0)
 
 
 FORMULAS: dict[str, Any] = {
