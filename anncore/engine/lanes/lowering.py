@@ -312,8 +312,9 @@ class Lowering:
             return self._seen_from_part(taken[-1][0])
 
         for arg in copies:
-            self._laid[id(arg)] = room(size(arg))
-            self._lay(arg, self._laid[id(arg)])
+            place = room(size(arg))
+            self._lay(arg, place)  # before it is known there, as it may be a view of a constant
+            self._laid[id(arg)] = place
         read = {self._places.get(one) for one in self._nests.reads(nest)}
         once = any(self._places[one] in read for one in nest.stored)
 
