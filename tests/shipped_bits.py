@@ -88,7 +88,7 @@ def components(registry: Registry) -> list[Registered]:
 def numbers_of(registry: Registry, component: Registered, dtype: str) -> list[float]:
     """Return the losses of a short training with a component, or the scores that it gives."""
     with tempfile.TemporaryDirectory() as folder:
-        trials = _trials(registry, component, dtype, Path(folder))
+        trials = trials_with(registry, component, dtype, Path(folder))
         return _numbers(component, dtype, [train_stack([trial], registry)[0] for trial in trials])
 
 
@@ -99,7 +99,7 @@ def all_numbers(registry: Registry) -> dict[str, dict[str, list[float]]]:
     """
     wanted = list(itertools.product(components(registry), DTYPES))
     with tempfile.TemporaryDirectory() as folder:
-        trials = [list(_trials(registry, component, dtype, Path(folder))) for component, dtype in wanted]
+        trials = [list(trials_with(registry, component, dtype, Path(folder))) for component, dtype in wanted]
         results = {
             result.key: result
             for stack in pack(itertools.chain(*trials), registry)
@@ -134,7 +134,7 @@ def _values(component: Registered, dtype: str) -> list[float]:
     return [float(value) for value in component.cls().value(output, target)]
 
 
-def _trials(registry: Registry, component: Registered, dtype: str, folder: Path) -> Iterator[Trial]:
+def trials_with(registry: Registry, component: Registered, dtype: str, folder: Path) -> Iterator[Trial]:
     """Yield trials with a component; what one of them reads lies in the folder."""
     kind, cls = component.kind, component.cls
     options: dict[str, Any] = {**SHORT, "dtype": dtype}

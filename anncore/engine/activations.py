@@ -83,6 +83,10 @@ class Activations:
             for specs in zip(*rows, strict=True)
         ]
 
+    def stream(self, call: int, run: Run) -> str:
+        """Return the name of the random numbers of a call, counted from 0 in a forward pass."""
+        return f"{self._place}/{call}/{run.key}"
+
     def begin(self, weights: Mapping[str, Array], training: bool) -> None:
         """Set the weights for the next forward pass."""
         self._weights, self._training, self._calls, self._backs = weights, training, 0, 0
@@ -160,12 +164,13 @@ class Activations:
             return self.forward(z)
         pieces = []
         kept = self._kept[call] = []
-        for component, trials, key in self.runs:
+        for run in self.runs:
+            component, trials, _ = run
             more: tuple[Any, ...] = ()
             if component.learns:
                 more = (self._own(self._weights, trials),)
             elif component.random:
-                more = (self._draw(component, trials, f"{call}/{key}", z.shape[1:]),)
+                more = (self._draw(run, call, z.shape[1:]),)
                 kept.append(more[0])
             pieces.append(component.forward(z[trials], *more))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -199,10 +204,11 @@ class Activations:
             if name.startswith(prefix)
         }
 
-    def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
+    def _draw(self, run: Run, call: int, shape: tuple[int, ...]) -> Array | None:
         if not self._training:
             return None
-        return self.noise.of(f"{self._place}/{key}", trials, lambda rng: component.draw(rng, shape))
+        name = self.stream(call, run)
+        return self.noise.of(name, run.trials, lambda rng: run.component.draw(rng, shape))
 
 
 def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:

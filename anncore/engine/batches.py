@@ -10,7 +10,7 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
-from anncore.contract.trial import Trial
+from anncore.contract.trial import Train, Trial
 from anncore.engine.datasets import Prepared, prepare
 
 # Up to this size an epoch of all trials is copied at once, and its batches are views. A larger copy would
@@ -97,6 +97,14 @@ class Batches:
                 np.take(self._y[g], order, axis=0, out=self._epoch_y[g], mode="clip")
                 if self._w is not None and self._epoch_w is not None:
                     self._epoch_w[g] = self._w[g][order]
+
+
+def total_steps(train: Train, n_train: int) -> int:
+    """Return the number of updates: `steps`, or `epochs` times the batches of an epoch."""
+    if train.steps is not None:
+        return train.steps
+    batch = n_train if train.batch_size == "full" else min(int(train.batch_size), n_train)
+    return int(train.epochs or 0) * -(-n_train // batch)
 
 
 def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:

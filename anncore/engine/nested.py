@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -112,6 +112,13 @@ class Fitted:
         """The classes of the optimizer and of those inside it."""
         return (type(self._optimizer), *(inner.kinds for inner in nested(self._optimizer)))
 
+    @property
+    def components(self) -> Iterator[Any]:
+        """The optimizer and those inside it, as they are fitted to the weights."""
+        yield self._optimizer
+        for inner in nested(self._optimizer):
+            yield from inner.components
+
     def replaced(self, function: Callable[[Any], Any]) -> Fitted:
         """Return a copy in which `function` replaces the optimizer and each one inside it."""
         twin = copy(self)
@@ -143,19 +150,50 @@ class Divided:
 
     def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         """Return the change of all numbers and the next states."""
-        change, states = np.empty_like(weight), []
-        for (fitted, where), before in zip(self._parts, state, strict=True):
-            piece, after = fitted.step(_taken(weight, where), _taken(grad, where), before, t)
-            _put(change, where, piece)
-            states.append(after)
+        states: list[Any] = []
+
+        def pieces() -> Iterator[Any]:
+            for (fitted, where), before in zip(self._parts, state, strict=True):
+                piece, after = fitted.step(_taken(weight, where), _taken(grad, where), before, t)
+                states.append(after)
+                yield piece
+
+        change = self._joined(weight, pieces())
         return change, tuple(states)
 
     def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the weights to evaluate at."""
-        result = np.empty_like(weight)
-        for (fitted, where), mine in zip(self._parts, state, strict=True):
-            _put(result, where, fitted.evaluated(_taken(weight, where), mine))
-        return result
+        pairs = zip(self._parts, state, strict=True)
+        return self._joined(
+            weight, (fitted.evaluated(_taken(weight, where), mine) for (fitted, where), mine in pairs)
+        )
+
+    @property
+    def components(self) -> Iterator[Any]:
+        """The optimizers of all parts, as they are fitted to the weights."""
+        for fitted, _ in self._parts:
+            yield from fitted.components
+
+    def replaced(self, function: Callable[[Any], Any]) -> Divided:
+        """Return a copy in which `function` replaces all optimizers; see `Fitted.replaced`."""
+        return Divided([(fitted.replaced(function), where) for fitted, where in self._parts])
+
+    def _joined(self, weight: Array, pieces: Iterable[Any]) -> Any:
+        """Return the numbers of all parts, where each belongs."""
+        if isinstance(weight, np.ndarray):
+            result = np.empty_like(weight)
+            for (_, where), piece in zip(self._parts, pieces, strict=True):
+                _put(result, where, piece)
+            return result
+        # Symbols, of which no part can be written.
+        places: list[tuple[int, Any]] = []
+        for (_, where), piece in zip(self._parts, pieces, strict=True):
+            start = 0
+            for place in where:
+                size = place.stop - place.start
+                places.append((place.start, piece[:, :, start : start + size]))
+                start += size
+        return np.concatenate([piece for _, piece in sorted(places, key=lambda one: one[0])], axis=2)
 
 
 def _taken(array: Array, where: Sequence[slice]) -> Array:

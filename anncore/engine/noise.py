@@ -69,11 +69,12 @@ class Noise:
         # The key has the trial too: equal activations may lie in several places of a stack.
         numbers = self._drawn.get((name, *owner))
         if numbers is None:
-            numbers = np.asarray(draw(self._generator(name, *owner)), self._dtype)
+            numbers = np.asarray(draw(self.generator(name, *owner)), self._dtype)
             self._drawn[(name, *owner)] = numbers
         return numbers
 
-    def _generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:
+    def generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:
+        """Return the stream of a name, of the trials of one seed."""
         key = (name, sweep_seed, seed)
         if key not in self.generators:
             self.generators[key] = stream(sweep_seed, seed, f"noise {name}")

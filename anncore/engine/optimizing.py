@@ -145,6 +145,7 @@ class OptimizerRun:
                 )
         self._bases = [component.lr.copy() for component in self._paced]
         self._weight, self._grad = trained.theta[:, None, :], trained.grads[:, None, :]
+        self.specs = trained.specs
         self._fitted = fit(self._optimizer, trained.specs, ask)
         self._state: Any = None
         self._pace: Any = ()  # the state of the schedule
@@ -185,6 +186,11 @@ class OptimizerRun:
             factor = self._schedule.factor(t, steps, self._pace)
             for component, base in zip(self._paced, self._bases, strict=True):
                 np.multiply(base, factor, out=component.lr, casting="same_kind")
+        return [component.lr for component in self._paced]
+
+    @property
+    def rates(self) -> list[Array]:
+        """The learning rates that change between steps; [] without a schedule."""
         return [component.lr for component in self._paced]
 
     @property

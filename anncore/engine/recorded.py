@@ -128,7 +128,7 @@ class _Activation:
         return self._owner.graph.record(call, z, *(self._owner.weights[name] for name in names))
 
 
-class _State(Symbol):
+class State(Symbol):
     """A symbol whose whole can be written: its next readers get the new value."""
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -169,7 +169,7 @@ class _Recording:
         self.weights: dict[str, Symbol] = {}
         for name, array in weights.items():
             symbol = self.graph.input(array)
-            self.weights[name] = _State(self.graph, symbol.node) if name in state else symbol
+            self.weights[name] = State(self.graph, symbol.node) if name in state else symbol
         self.calls: list[Call] = []
         self.drawn: dict[str, tuple[Symbol, tuple[int, ...]]] = {}
         self.starts = {name: symbol.node for name, symbol in self.weights.items()}

@@ -15,6 +15,7 @@ from anncore.contract.hyperparameters import build
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
+from anncore.engine.batches import total_steps as total_steps
 from anncore.engine.evaluation import History
 from anncore.engine.problem import PROBLEMS, problem_of
 from anncore.engine.process import one_blas_thread, prepare_process
@@ -110,14 +111,6 @@ def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, i
     alike = [row for row, shape in enumerate(shapes) if shape == shapes[0]]
     run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
     return run.stack, run.evaluator, run.n_train
-
-
-def total_steps(train: Train, n_train: int) -> int:
-    """Return the number of updates: `steps`, or `epochs` times the batches of an epoch."""
-    if train.steps is not None:
-        return train.steps
-    batch = n_train if train.batch_size == "full" else min(int(train.batch_size), n_train)
-    return int(train.epochs or 0) * -(-n_train // batch)
 
 
 def moments_of(train: Train, steps: int) -> set[int]:

@@ -16,7 +16,7 @@ from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import AUTO, Split, Stop, Train
-from anncore.engine.fusing.emit import available
+from anncore.engine.fusing.emit import why_unavailable
 from anncore.experiment.document import LARGEST, Document, Section, is_number, show
 from anncore.experiment.levels import check_varied, in_order
 from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
@@ -100,11 +100,11 @@ def read_train(document: Document) -> Train:
 
 def without_lanes(train: Train) -> list[str]:
     """Return a line if the engine "auto" is asked for and there are no lanes here."""
-    if train.engine != AUTO or available():
+    why = why_unavailable() if train.engine == AUTO else ""
+    if not why:
         return []
     return [
-        "[train] engine = 'auto' computes everything by 'blas' here, as llvmlite does not work; the keys of "
-        "trials say so"
+        f"[train] engine = 'auto' computes everything by 'blas' here, as {why}; the keys of trials say so"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from anncore.contract.errors import ExperimentError
 from anncore.contract.trial import AUTO, LANES, Part, Phase, Train, Trial
-from anncore.engine.fusing.emit import available
+from anncore.engine.fusing.emit import why_unavailable
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
 from anncore.experiment.choices import Choice, Option
 from anncore.experiment.fit import FITS
@@ -86,10 +86,11 @@ class TrialMaker:
 
     def _refuse_lanes(self, trial: Trial) -> None:
         """Refuse a trial that asks for lanes, where these cannot compute it."""
-        if not available():
+        if why := why_unavailable():
+            way_out = "unset it" if why.startswith("ANNX_FUSING") else "install it"
             raise ExperimentError(
-                f"{self.experiment.file}: [train] engine = 'lanes' needs llvmlite, which does not work here; "
-                "install it, or write engine = 'auto'."
+                f"{self.experiment.file}: [train] engine = 'lanes' needs kernels, and {why} here; {way_out}, "
+                "or write engine = 'auto'."
             )
         if why := why_not_lanes(trial, self.experiment.registry):
             parts = ", ".join(f"{kind} {label!r}" for kind, label in trial.labels.items())

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 import anncore
 from anncore.cli.group import cli
-from anncore.experiment import settings, trials
+from anncore.engine.fusing import emit
 
 pytest.importorskip("llvmlite")
 
@@ -47,8 +47,9 @@ def test_lanes_are_refused_where_they_cannot_compute_an_arm(folder: Path) -> Non
     assert result.stderr == (
         "annx: x.toml: [train] engine = 'lanes' cannot compute dataset 'two_moons', network 'mlp', "
         "loss 'auto', optimizer 'shampoo', schedule 'constant', initializer 'glorot_uniform', activation "
-        "'relu': optimizer shampoo is not a formula of each number by itself; write engine = 'auto', which "
-        "leaves such trials to 'blas'.\n"
+        "'relu': optimizer shampoo: eigh needs the numbers of an array, which a kernel does not hand out "
+        "(shampoo.py, line 129: values, vectors = eigh(statistic)); write engine = 'auto', which leaves such "
+        "trials to 'blas'.\n"
     )
 
 
@@ -67,14 +68,19 @@ def test_auto_gives_each_trial_the_engine_that_its_key_names(folder: Path) -> No
     assert "computed by the engine 'lanes' where it can, and by 'blas' elsewhere" in " ".join(text.split())
 
 
-def test_without_llvmlite_auto_says_so_and_lanes_are_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("value", "why", "way_out"),
+    [("", "llvmlite does not work", "install it"), ("0", "ANNX_FUSING=0 turns kernels off", "unset it")],
+)
+def test_without_kernels_auto_says_why_and_lanes_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str, way_out: str
 ) -> None:
-    for module in (settings, trials):
-        monkeypatch.setattr(module, "available", lambda: False)
+    monkeypatch.setenv("ANNX_FUSING", value)
+    monkeypatch.setattr(emit, "available", lambda: False)
     monkeypatch.setattr("anncore.engine.lanes.choice.available", lambda: False)
     result = annx("auto", "plan")
     assert result.exit_code == 0
-    assert "engine = 'auto' computes everything by 'blas' here, as llvmlite does not work" in result.stderr
-    assert annx("lanes", "plan").exit_code == 2
-    assert "needs llvmlite, which does not work here" in annx("lanes", "plan").stderr
+    assert f"engine = 'auto' computes everything by 'blas' here, as {why}; the keys" in result.stderr
+    refused = annx("lanes", "plan")
+    assert refused.exit_code == 2
+    assert f"'lanes' needs kernels, and {why} here; {way_out}, or write engine = 'auto'." in refused.stderr

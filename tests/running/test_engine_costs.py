@@ -78,7 +78,7 @@ def test_what_lanes_cannot_compute_is_counted_with_the_reason(tmp_path: Path) ->
     assert (xor["trials"], xor["left_to_blas"]) == (9, 3)
     assert "shampoo" in xor["why_not"]
     table = bench(tmp_path, text=TEXT + "optimizer.shampoo = {}\n")
-    assert "3 left to blas: optimizer shampoo is not a formula" in table.stdout
+    assert "3 left to blas: optimizer shampoo: eigh needs the numbers" in table.stdout
 
 
 def test_where_lanes_compute_nothing_blas_is_timed_alone(tmp_path: Path) -> None:

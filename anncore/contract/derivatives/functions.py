@@ -298,10 +298,13 @@ def _astype(array: Any, dtype: Any, **_: Any) -> Any:
 
 
 def _filled(function: Any) -> Callable[..., Any]:
-    """Return the recording of ones_like and the like, which use the shape alone: a plain array."""
+    """Return the recording of ones_like and the like: see `Graph.filled`."""
 
     def record(array: Any, *args: Any, **options: Any) -> Any:
-        return function(array.node.stand_in, *args, **options)
+        if not isinstance(array, Symbol):  # np.full_like(array, symbol)
+            graph = _graph([*args, *options.values()])
+            return graph.filled(function, graph.record(np.positive, array), *args, **options)
+        return array.graph.filled(function, array, *args, **options)
 
     return record
 

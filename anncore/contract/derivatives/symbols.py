@@ -95,6 +95,8 @@ class Graph:
     guards: the conditions under which a gradient of 0 stays 0: see `cotangents.times`.
     """
 
+    shows_shapes = False  # whether a[0] may be taken of an array, to ask for the shape of one trial's part
+
     def __init__(self) -> None:
         self.inputs: list[Node] = []
         self.writing = True
@@ -153,6 +155,14 @@ class Graph:
             raise Mistaken(refused.what, refused.where) from None
         place = formula_place() if self.writing else None
         return Node(function, nodes, tuple(sorted(options.items())), like, known=known, place=place)
+
+    def changed_by_options(self, ufunc: Any, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+        """Return the symbol of a ufunc with options, such as out=; by default it is refused."""
+        raise refuse_out(ufunc, options)
+
+    def filled(self, function: Any, array: Symbol, *args: Any, **options: Any) -> Any:
+        """Return what ones_like and the like give, which use the shape alone: a plain array."""
+        return function(array.node.stand_in, *args, **options)
 
     @property
     def nodes(self) -> list[Node]:
@@ -344,6 +354,11 @@ def noting_reads() -> Iterator[list[Array]]:
         _READING = before
 
 
+def has_read() -> bool:
+    """Tell whether a formula has looked at a hyperparameter since `noting_reads`."""
+    return bool(_READING)
+
+
 def _inputs_of(node: Node) -> list[Array]:
     """Return the values of the inputs that a known node is computed from."""
     if node.function is None:
@@ -353,6 +368,19 @@ def _inputs_of(node: Node) -> list[Array]:
 
 VIEWS: frozenset[Any] = frozenset((item, windows, spread, reshaped, np.transpose, np.flip))
 """Functions whose result shares memory with their argument."""
+
+
+class Shape:
+    """What a formula may know of one trial's part of an array, a[0]: its shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, self.ndim, self.size = shape, len(shape), math.prod(shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse("an index of axis 0", "takes trials apart: write [:, ...] or [..., i]")
 
 
 class Symbol(Operators):
@@ -376,6 +404,8 @@ class Symbol(Operators):
         return self.copied()
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, int) and self.graph.shows_shapes and not self.node.known:
+            return Shape(self.shape[1:])
         return self.graph.record(item, self, index=_index(index, self.node))
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -462,7 +492,7 @@ class Symbol(Operators):
         if method != "__call__" or ufunc.nout != 1:
             raise refuse(f"{name_of(ufunc)}.{method}" if method != "__call__" else name_of(ufunc))
         if options:
-            raise refuse_out(ufunc, options)
+            return self.graph.changed_by_options(ufunc, [*map(_operand, inputs)], options)
         return self.graph.record(ufunc, *map(_operand, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:

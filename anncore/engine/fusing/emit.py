@@ -335,10 +335,21 @@ def processor() -> str:
     return llvm.get_host_cpu_name()
 
 
+def why_unavailable() -> str:
+    """Return why no kernels can be made here, for a sentence that goes on with it; "" if they can."""
+    if available():
+        return ""
+    return "ANNX_FUSING=0 turns kernels off" if _turned_off() else "llvmlite does not work"
+
+
+def _turned_off() -> bool:
+    return os.environ.get("ANNX_FUSING") == "0"
+
+
 @cache
 def available() -> bool:
     """Tell whether kernels can be made here; ANNX_FUSING=0 turns them off."""
-    if os.environ.get("ANNX_FUSING") == "0":
+    if _turned_off():
         return False
     try:
         _machine()

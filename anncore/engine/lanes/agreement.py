@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ MOST_APART = 0.1
 """The share of numbers that may lie further apart: at a kink rounding decides which slope counts."""
 
 
-def refuse_disagreement(stack: Any, row: int) -> None:
+def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
     """Raise ComponentError where kernels and formulas differ by more than rounding explains.
 
     stack: a `LaneStack`. Its trial at this row makes a step on both engines, from the same weights with the
-    same examples; gradients, new weights, predictions and losses are compared.
+    same examples; gradients, new weights, predictions and losses are compared. steps: those at which new
+    weights are compared, from 1 on, as a formula may go another way at some.
     """
     refuse_other_arithmetic()
     trial, data = stack.trials[row], stack.data[row]
@@ -36,10 +38,15 @@ def refuse_disagreement(stack: Any, row: int) -> None:
     other.step(1, 2)
     stages = {"gradients": (one.gradients, other.grads.copy())}
     # Updates from the same gradients: one that is 0 but for rounding is a whole step of Adam.
-    other.initialize()
-    other.grads[...] = one.gradients
-    other.update(1, 2)
-    stages["updates"] = one.theta - start, other.theta - start
+    for t in steps:
+        if t > 1:
+            one = type(stack)([trial], stack.registry, [data], agreed=True)
+            one.initialize()
+            one.advance(t, t, t + 1)
+        other.initialize()
+        other.grads[...] = one.gradients
+        other.update(t, t + 1)
+        stages["updates" if t == 1 else f"updates of step {t}"] = one.theta - start, other.theta - start
     ours, theirs = stack.evaluator_of(one), Evaluator(other)
     for name, values in other.weights.items():
         values[...] = one.weights[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from anncore.contract.errors import ComponentError
@@ -46,7 +47,7 @@ class _Look(NamedTuple):
     why_not: str
     weights: int = 0
     length: int = 0  # of the longest kernel
-    looks: bool = False  # whether other hyperparameters of the same structure may have another answer
+    depends_on: frozenset[str] = frozenset()  # of updates, what else may have another answer; see `_MORE`
 
 
 def _looked_at(trial: Trial, registry: Registry) -> _Look:
@@ -55,17 +56,20 @@ def _looked_at(trial: Trial, registry: Registry) -> _Look:
         return _Look("an objective has no layers")
     initializer = registry.get("initializer", trial.parts["initializer"].name)
     if overrides(initializer.cls, Initializer.adjust):
-        return _Look(f"initializer {initializer.name} looks at layers, which NumPy computes")
+        return _Look(
+            f"initializer {initializer.name} looks at layers before the training, which NumPy computes"
+        )
     memo: dict[Any, Any] = registry.memo
     passes, updates = _passes_key(trial), _updates_key(trial, registry)
-    if updates in memo and memo[updates].looks:
-        updates = (*updates, trial.parts["optimizer"].text)
+    if updates in memo:
+        updates = (*updates, *(_MORE[what](trial) for what in sorted(memo[updates].depends_on)))
     whole = passes, updates
     if whole not in memo and not {*whole} <= memo.keys():
         from anncore.engine.lanes.stack import LaneStack  # only who asks for lanes needs it
 
         try:
-            stack = LaneStack([trial], registry, ON_DATA.load([trial], registry))
+            # Two of it, so that what would take trials apart, or together, shows.
+            stack = LaneStack([trial] * 2, registry, ON_DATA.load([trial] * 2, registry))
         except ComponentError as error:
             memo[whole] = _Look(str(error).rstrip("."))
         else:
@@ -96,6 +100,14 @@ def _updates_key(trial: Trial, registry: Registry) -> tuple[Any, ...]:
     return ("lanes", "updates", *own, trial.train.dtype, str(trial.train.batch_size))
 
 
+_MORE: dict[str, Callable[[Trial], Any]] = {
+    "values": lambda trial: trial.parts["optimizer"].text,
+    "network": _passes_key,
+    "steps": lambda trial: (trial.train.steps, trial.train.epochs),
+}
+"""What updates may depend on beside their structure, and what is equal where it is equal."""
+
+
 def _look_at_passes(stack: LaneStack) -> _Look:
     from anncore.engine.lanes.evaluator import LaneEvaluator
 
@@ -109,7 +121,7 @@ def _look_at_passes(stack: LaneStack) -> _Look:
 
 def _look_at_updates(stack: LaneStack) -> _Look:
     try:
-        length, looks = stack.write_updates()
+        length, depends_on = stack.write_updates()
     except ComponentError as error:
-        return _Look(str(error).rstrip("."), looks=True)
-    return _Look("", 0, length, looks)
+        return _Look(str(error).rstrip("."), depends_on=frozenset(_MORE))
+    return _Look("", 0, length, depends_on)

@@ -116,6 +116,10 @@ class Code:
         """Append |value|."""
         return self._called("fabs", value)
 
+    def whole_number(self, how: str, value: str) -> str:
+        """Append floor, ceil, trunc or rint."""
+        return self._called(how, value)
+
     def _called(self, function: str, *args: str) -> str:
         name = f"@llvm.{function}.v{self.kind.lanes}{self.kind.suffix}"
         self.intrinsics[name] = f"declare {self.type} {name}({', '.join([self.type] * len(args))})"
@@ -294,6 +298,12 @@ class Code:
             f"private unnamed_addr constant [{len(numbers)} x {self.kind.scalar}] [{content}], align {ALIGN}"
         )
         return self.tables.setdefault(text, f"@c{len(self.tables)}")
+
+    def listed(self, places: Sequence[int], at: Index) -> str:
+        """Append the reading of one of some places that are known."""
+        content = ", ".join(f"i64 {place}" for place in places)
+        text = f"private unnamed_addr constant [{len(places)} x i64] [{content}], align {ALIGN}"
+        return self.load_scalar("i64", self.tables.setdefault(text, f"@c{len(self.tables)}"), at)
 
     def measured(self, append: Callable[[], None]) -> int:
         """Return how many lines would be appended, without blocks, and append nothing."""

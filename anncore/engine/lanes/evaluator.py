@@ -14,7 +14,7 @@ from anncore.engine.lanes.compiling import Argument, Kernel, kernel
 from anncore.engine.lanes.graphs import hyper_inputs, loss_graph
 from anncore.engine.lanes.made import Made, made
 from anncore.engine.lanes.places import Lanes, aligned
-from anncore.engine.lanes.programs import FORWARD, LOSS, Program, loss_program
+from anncore.engine.lanes.programs import FORWARD, LOSS, Program, loss_program, weighted_loss_program
 
 MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 16  # examples of a forward pass outside training
@@ -121,21 +121,26 @@ class LaneEvaluator(Evaluator):
     def write(self) -> None:
         """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
         stack = self._stack
-        self._made_loss((1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs))
+        trials, examples = len(stack.trials), 1 if stack.weighted else BLOCK
+        self._made_loss((trials, examples, stack.network_outputs), (trials, examples, stack.data[0].outputs))
 
     def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
         stack = self._stack
 
         def make() -> tuple[Program, Sequence[Node], int]:
             pass_ = loss_graph(stack.output.pairs[0], (z, y), stack.dtype)
-            return loss_program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
+            program = weighted_loss_program if stack.weighted else loss_program
+            return program(stack.dtype, pass_), hyper_inputs(pass_.graph), 0
 
         return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
 
     def _loss(self, z: Outputs, y: Array, weights: Array | None) -> Array:
         assert isinstance(z, LaneOutputs)
         stack, lanes = self._stack, self._stack.lanes
-        shapes = z.shape, y.shape
+        # Of examples with weights each one's loss is computed by itself.
+        examples = z.shape[1]
+        each = 1 if stack.weighted else examples
+        shapes = (z.shape[0], each, *z.shape[2:]), (y.shape[0], each, *y.shape[2:])
         if shapes not in self._losses:
             own = self._made_loss(*shapes)
             work = aligned((own.program.work, lanes.lanes), stack.dtype)
@@ -151,6 +156,8 @@ class LaneEvaluator(Evaluator):
             "hypers": hypers,
             "work": work,
             "out": self._means,
+            "examples": examples,
+            "w": targets if weights is None else lanes.put(np.asarray(weights, stack.dtype)),
         }
         function([values[name] for name in LOSS])
         result = np.empty((lanes.trials, 1), lanes.dtype)

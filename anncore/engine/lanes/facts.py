@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,24 @@ def facts_of(component: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(component).items() if name not in known}
 
 
+def per_trial(fact: Any) -> bool:
+    """Tell whether a fact is one number of each trial."""
+    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.size == len(fact)
+
+
+def constants(components: Iterable[Any]) -> tuple[str, ...]:
+    """Return what is equal for fitted components that keep the same arrays, such as which weights to treat.
+
+    These become constants of a kernel, which serves none with other ones.
+    """
+    return tuple(
+        f"{type(component).__name__}.{name}={_text(fact)}"
+        for component in components
+        for name, fact in sorted(facts_of(component).items())
+        if not per_trial(fact)
+    )
+
+
 def signature(components: Sequence[Any]) -> tuple[str, ...]:
     """Return what is equal for components whose formulas go the same ways: all facts but numbers per trial.
 
@@ -33,9 +53,13 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
     for component in components:
         for name, value in sorted(facts_of(component).items()):
             if not isinstance(value, np.ndarray):
-                texts.append(f"{type(component).__name__}.{name}={value!r}")
-            elif value.dtype.kind != "f" or value.size != len(value):
-                raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
+                texts.append(f"{type(component).__name__}.{name}={_text(value)}")
+            elif value.dtype == np.uint64:
+                raise Unlowerable(
+                    f"{component.name} draws random numbers of its own, by whole numbers of 64 bits"
+                )
+            elif not per_trial(value):
+                raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape} for each trial")
     return tuple(texts)
 
 
@@ -59,3 +83,23 @@ def with_inner(optimizer: Any) -> Iterator[Any]:
     yield optimizer
     for inner in nested(optimizer):
         yield from with_inner(inner)
+
+
+_NAMED = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, slice, range)
+_PROCESS = secrets.token_hex(8)  # as other processes have other objects at an address
+_HELD: dict[int, Any] = {}  # objects that are told apart by their address, which no other may get
+
+
+def _text(value: Any) -> str:
+    """Return what is equal for equal facts alone; an array's text would leave out what is in its middle."""
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"array {value.shape} {value.dtype.str} {digest}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_text(key)}: {_text(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({', '.join(map(_text, value))})"
+    if isinstance(value, _NAMED):
+        return repr(value)
+    _HELD[id(value)] = value
+    return f"{value!r} at {id(value)} of {_PROCESS}"

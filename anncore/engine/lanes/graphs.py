@@ -7,21 +7,23 @@ Unlowerable with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.derivatives.pullback import DERIVED, derive as pull, hypers_of, with_symbols
+from anncore.contract.derivatives.pullback import DERIVED, one_per_trial, with_symbols
 from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, alike
-from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError
-from anncore.contract.kinds import Array, WeightSpec
-from anncore.engine.lanes.facts import facts_of
+from anncore.contract.errors import RAISED_BY_PLUGINS
+from anncore.contract.kinds import WeightSpec
+from anncore.engine.lanes.drawing import Drawing
+from anncore.engine.lanes.facts import facts_of, per_trial
 from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
-from anncore.engine.nested import nested
+from anncore.engine.lanes.opening import Opening, in_place
+from anncore.engine.lanes.refusing import refusing
+from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.output_and_loss import Pair
-from anncore.engine.recorded import Back, Call, Recorded, derive, record
+from anncore.engine.recorded import Recorded, derive, record
 
 
 class Hypers:
@@ -37,8 +39,10 @@ class Hypers:
             twin = with_symbols(component, self.graph)
             twin.__dict__.pop(DERIVED, None)  # what it derived for arrays
             for name, value in facts_of(component).items():
-                if isinstance(value, np.ndarray):  # a number per trial, such as the rate before a schedule
+                if per_trial(value):  # such as the rate before a schedule
                     object.__setattr__(twin, name, self.graph.input(value, known=True))
+                elif isinstance(value, np.ndarray) and len(value) > 1:
+                    raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
             self._twins[id(component)] = twin, component
         return self._twins[id(component)][0]
 
@@ -54,64 +58,64 @@ class Pass(NamedTuple):
     grads: dict[str, Node | None]  # None where the gradient is 0
     state: dict[str, Node]  # what the pass writes
     loss: Node | None
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Turn what goes wrong while a formula runs on symbols into Unlowerable."""
-    try:
-        yield
-    except Unlowerable:
-        raise
-    except ComponentError as error:
-        raise Unlowerable(str(error)) from error
-    except RAISED_BY_PLUGINS as error:
-        raise Unlowerable(f"{type(error).__name__}: {error}") from error
+    drawn: tuple[tuple[Node, Drawing], ...] = ()  # the random numbers of a pass of training
+    weights_of_examples: Node | None = None  # (T, N, 1), where examples have weights
 
 
 def training_pass(
     component: Any,
+    activations: Sequence[Any],
     specs: Sequence[WeightSpec],
     pair: Pair,
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
     outputs: int,
     dtype: str,
     when: tuple[bool, bool] | None,
+    *,
+    weighted: bool = False,
 ) -> Pass:
     """Return the graph of a step's forward pass, the slope of the loss, and the gradients of all weights.
 
-    shapes: of inputs and targets, (T, N, D) and (T, N, K).
+    activations: those of the network, in their order. shapes: of inputs and targets, (T, N, D) and (T, N, K).
+    weighted: whether examples have weights.
     """
-    with refusing():
+    with refusing(f"network {component.name}"):
         recorded = _recorded(component, specs, shapes[0], outputs, dtype, when)
-        if recorded.drawn:
-            raise Unlowerable(f"{component.name} draws random numbers")
         trained = [spec.name for spec in specs if spec.role != "state"]
         derived = derive(component, recorded, trained)
-        if derived.by_activation:
-            raise Unlowerable("an activation with weights of its own")
-        graph = Graph()
+        graph = LaneGraph()
         hypers = Hypers(graph)
+        opening = Opening(graph, hypers, activations, training=True)
         known = _inputs(graph, recorded)
+        drawn = []
+        for name, (node, drawn_shape) in recorded.drawn.items():
+            known[node] = graph.input(node.stand_in)
+            drawn.append((known[node].node, Drawing(name, drawn_shape, drawn_shape, None)))
         ends = [recorded.z.node, *(symbol.node for symbol in recorded.state.values())]
-        _replay(graph, hypers, ends, known)
+        _replay(graph, opening, ends, known)
         z = known[recorded.z.node]
         y = graph.input(alike(shapes[1], np.dtype(dtype)))
-        known[derived.seed] = _slope(hypers, pair, z, y)
+        known[derived.seed] = slope = _slope(graph, hypers, pair, z, y)
+        w = graph.input(alike((*shapes[0][:2], 1), np.dtype(dtype))) if weighted else None
+        if w is not None:
+            known[derived.seed] = slope * w
         parts = {name: part for name, part in derived.by_weight.items() if isinstance(part, Symbol)}
-        _replay(graph, hypers, [part.node for part in parts.values()], known)
+        _replay(graph, opening, [*(part.node for part in parts.values()), *derived.backs], known)
     for name, part in derived.by_weight.items():
         if part is not None and not isinstance(part, Symbol):
             raise Unlowerable(f"a gradient of {name} that depends on nothing")
+    own = {name: opening.grads[name].node for name in derived.by_activation}
     return Pass(
         graph,
         known[recorded.x].node,
         y.node,
         {name: known[node].node for name, node in recorded.weights.items()},
         z.node,
-        {name: known[parts[name].node].node if name in parts else None for name in trained},
+        {name: known[parts[name].node].node if name in parts else own.get(name) for name in trained},
         {name: known[symbol.node].node for name, symbol in recorded.state.items()},
         None,
+        (*drawn, *opening.drawn),
+        None if w is None else w.node,
     )
 
 
@@ -124,11 +128,11 @@ def forward_pass(
     when: tuple[bool, bool] | None,
 ) -> Pass:
     """Return the graph of a forward pass in evaluation."""
-    with refusing():
+    with refusing(f"network {component.name}"):
         recorded = _recorded(component, specs, shape, outputs, dtype, when)
-        graph = Graph()
+        graph = LaneGraph()
         known = _inputs(graph, recorded)
-        _replay(graph, Hypers(graph), [recorded.z.node], known)
+        _replay(graph, Opening(graph, Hypers(graph), (), training=False), [recorded.z.node], known)
         _refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
     weights = {name: known[node].node for name, node in recorded.weights.items()}
     return Pass(graph, known[recorded.x].node, None, weights, known[recorded.z.node].node, {}, {}, None)
@@ -145,112 +149,19 @@ def _refuse_examples_together(z: Node, x: Node) -> None:
         if node.function in SUMS and isinstance(array, Node) and array in of_examples:
             axis = dict(node.options).get("axis", 1)  # of sum_examples
             if 1 in (axis if isinstance(axis, tuple) else (axis,)) and array.shape[1] == x.shape[1]:
-                raise Unlowerable("a formula that takes examples together in evaluation")
+                raise Unlowerable("it takes examples together in evaluation, whose examples pass in blocks")
 
 
 def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str) -> Pass:
     """Return the graph of each trial's mean loss, from z and the targets."""
-    with refusing():
-        graph = Graph()
+    with refusing(f"loss {pair.loss.name}"):
+        graph = LaneGraph()
         hypers = Hypers(graph)
         z, y = (graph.input(alike(shape, np.dtype(dtype))) for shape in shapes)
-        loss = hypers.twin(pair.loss)
-        if pair.link:
-            value = loss.value_from_logits(z, y, pair.link)
-        else:
-            value = loss.value(hypers.twin(pair.activation).forward(z), y)
+        value = _value(hypers, pair, z, y)
         if not isinstance(value, Symbol) or value.shape != (shapes[0][0],):
-            raise Unlowerable("a loss that is not one number per trial")
+            raise Unlowerable("it is not one number per trial")
     return Pass(graph, z.node, y.node, {}, z.node, {}, {}, value.node)
-
-
-LONG = 61
-"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
-
-
-class UpdateGraph(NamedTuple):
-    """A step of an elementwise optimizer on (T, 1, LONG), which stands for any number of weights."""
-
-    graph: Graph
-    weight: Node
-    grad: Node
-    t: Node
-    owned: Node  # not 0 where a lane is this optimizer's; other lanes keep what they have
-    states: list[Node]
-    rates: list[Node]  # the learning rates that a schedule changes
-    results: list[Node]  # the weight, then the states
-
-
-def update_graph(optimizer: Any, weight: Array, state: Any, *, scheduled: bool) -> UpdateGraph:
-    """Return the graph of a step; optimizer: a component, or a fitted one with others inside."""
-    with refusing():
-        graph = Graph()
-        hypers = Hypers(graph)
-        replaced = (
-            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
-        )
-        shape = (len(weight), 1, LONG)
-        theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
-        shapes = []
-        for array in leaves(state):
-            if array.shape not in (weight.shape, (len(weight), 1, 1)) or array.dtype != weight.dtype:
-                raise Unlowerable(f"a state of shape {array.shape}")
-            # With one weight in all, only the rule itself tells an array of weights from a single number.
-            shapes.append(shape if array.shape == weight.shape else array.shape)
-        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
-        t = graph.input(alike((1, 1, 1), weight.dtype))
-        owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
-        change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), t)
-        results = [theta + change, *leaves(after)]
-        for result, due in zip(results, [shape, *shapes], strict=True):
-            if not isinstance(result, Symbol) or result.shape != due or result.dtype != weight.dtype:
-                raise Unlowerable("a state that changes its shape or type")
-        own = owned != 0
-        results = [
-            np.where(own, result, before) for result, before in zip(results, [theta, *inputs], strict=True)
-        ]
-        moving = [one.lr.node for one in _with_rates(replaced)] if scheduled else []
-    for node in ordered([result.node for result in results]):
-        if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
-            raise Unlowerable("the number of weights in a formula of each number by itself")
-    return UpdateGraph(
-        graph,
-        theta.node,
-        grad.node,
-        t.node,
-        owned.node,
-        [symbol.node for symbol in inputs],
-        moving,
-        [result.node for result in results],
-    )
-
-
-def _with_rates(optimizer: Any) -> Iterator[Any]:
-    """Yield an optimizer on symbols and those inside it that have a learning rate, as `nested.rates` does."""
-    inner = getattr(optimizer, "_optimizer", optimizer)
-    if isinstance(getattr(inner, "lr", None), Symbol):
-        yield inner
-    for one in nested(inner):
-        yield from _with_rates(one)
-
-
-def leaves(state: Any) -> Iterator[Any]:
-    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples."""
-    if isinstance(state, tuple):
-        for leaf in state:
-            yield from leaves(leaf)
-    elif isinstance(state, (np.ndarray, Symbol)):
-        yield state
-    else:
-        raise Unlowerable(f"a state with {type(state).__name__}")
-
-
-def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
-    """Return a state built like another one from these arrays."""
-    if isinstance(state, tuple):
-        items = [rebuilt(item, parts) for item in state]
-        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
-    return next(parts)
 
 
 def hyper_inputs(graph: Graph) -> list[Node]:
@@ -279,7 +190,7 @@ def _inputs(graph: Graph, recorded: Recorded) -> dict[Node, Symbol]:
     return known
 
 
-def _replay(graph: Graph, hypers: Hypers, ends: Sequence[Node], known: dict[Node, Symbol]) -> None:
+def _replay(graph: Graph, opening: Opening, ends: Sequence[Node], known: dict[Node, Symbol]) -> None:
     """Record in another graph what nodes compute, with the inside of each activation in its place."""
 
     def symbol(value: Any) -> Any:
@@ -296,46 +207,45 @@ def _replay(graph: Graph, hypers: Hypers, ends: Sequence[Node], known: dict[Node
             continue
         args = [symbol(arg) for arg in node.args]
         if isinstance(node.function, Opaque):
-            known[node] = _opened(hypers, node.function, args)
+            known[node] = opening(node.function, args)
         else:
             known[node] = graph.record(node.function, *args, **dict(node.options))
 
 
-def _opened(hypers: Hypers, function: Opaque, args: Sequence[Any]) -> Symbol:
-    """Return the symbol of an activation's value or slope, recorded from its own formula."""
-    call = function.call if isinstance(function, Back) else function
-    if not isinstance(call, Call) or len(call.activation.runs) != 1:
-        raise Unlowerable("several activations in one place")
-    component = call.activation.runs[0].component
-    if component.learns or component.random:
-        raise Unlowerable(f"activation {component.name} learns or draws")
-    component = hypers.twin(component)
-    made = _slope_of(component, *args) if isinstance(function, Back) else component.forward(*args)
-    if not isinstance(made, Symbol):
-        raise Unlowerable(f"{component.name} does not depend on its arguments")
-    return made
-
-
-def _slope_of(activation: Any, grad: Symbol, z: Symbol, a: Symbol) -> Any:
-    """Return ∂L/∂z by the author's formula, or derived from `forward` where that cannot be recorded."""
-    try:
-        return activation.backward(grad, z, a)
-    except RAISED_BY_PLUGINS:
-        recipe = pull(
-            activation, lambda one, z: one.forward(z), [z], name="forward (z)", grad=grad, result=None
-        )
-        return recipe(z, *hypers_of(activation).values(), grad)[0]
-
-
-def _slope(hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Symbol:
+def _slope(graph: LaneGraph, hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Symbol:
     """Return ∂loss/∂z."""
+    with refusing(f"loss {pair.loss.name}"):
+        try:
+            grad = _slope_of(hypers, pair, z, y)
+        except RAISED_BY_PLUGINS:
+            grad = _other_slope(graph, hypers, pair, z, y)
+        if not isinstance(grad, Symbol) or grad.shape != z.shape:
+            raise Unlowerable("its slope does not depend on the outputs")
+    return grad
+
+
+def _other_slope(graph: LaneGraph, hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:
+    """Return ∂loss/∂z with ufuncs that have options; if that cannot be, derived from the loss itself."""
+    try:
+        with graph.allowing_options():
+            return _slope_of(hypers, pair, z, y)
+    except RAISED_BY_PLUGINS:
+        value = _value(hypers, pair, z, y)
+        return in_place(value, one_per_trial(value, z), [z])[0]
+
+
+def _value(hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:
+    """Return each trial's mean loss."""
     loss = hypers.twin(pair.loss)
     if pair.link:
-        grad = loss.grad_from_logits(z, y, pair.link)
-    else:
-        activation = hypers.twin(pair.activation)
-        output = activation.forward(z)
-        grad = activation.backward(loss.grad(output, y), z, output)
-    if not isinstance(grad, Symbol) or grad.shape != z.shape:
-        raise Unlowerable("a slope of the loss that is not shaped as its argument")
-    return grad
+        return loss.value_from_logits(z, y, pair.link)
+    return loss.value(hypers.twin(pair.activation).forward(z), y)
+
+
+def _slope_of(hypers: Hypers, pair: Pair, z: Symbol, y: Symbol) -> Any:
+    loss = hypers.twin(pair.loss)
+    if pair.link:
+        return loss.grad_from_logits(z, y, pair.link)
+    activation = hypers.twin(pair.activation)
+    output = activation.forward(z)
+    return activation.backward(loss.grad(output, y), z, output)

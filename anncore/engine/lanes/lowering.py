@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.derivatives import primitives
-from anncore.contract.derivatives.symbols import Node
+from anncore.contract.derivatives.symbols import Node, name_of
 from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.indexing import item_place
 from anncore.engine.lanes.nests import (
     MATMULS,
     PIECES,
@@ -76,10 +77,46 @@ class Lowering:
                 done = own is not None and own.pointer == work.pointer and last.get(node, -1) <= at
                 if own is not None and done and node not in inputs:
                     work.give_back(own, size(node))
+        self._copy_all(copies, [place for places in wanted.values() for place in places])
+
+    def _copy_all(self, copies: Sequence[tuple[Node, Place]], written: Sequence[Place]) -> None:
+        """Append copies as if all were made at once: one may write what another one reads."""
+        moves: list[tuple[Place, Place, int]] = []
         for node, place in copies:
-            self._views, self._making = {}, set()
-            with code.part():
-                self._copy(node, place)
+            start = self._places.get(node)
+            if start is None or self._nests.is_view(node):
+                sources = [self._places.get(source) for source, _ in self._nests.sources(node)]
+                if len(copies) == 1 or not any(source in written for source in sources):
+                    self._copied(node, place)
+                    continue
+                self._refuse_long(size(node))
+                start = self._work.take(size(node))
+                self._copied(node, start)
+            moves.append((start, place, size(node)))
+        for length in dict.fromkeys(length for _, _, length in moves):
+            own = [(one, other) for one, other, own_length in moves if own_length == length]
+            with self._code.part():
+                self._move(own, length)
+
+    def _copied(self, node: Node, place: Place) -> None:
+        """Append a copy as a part of its own."""
+        self._views, self._making = {}, set()
+        with self._code.part():
+            self._copy(node, place)
+
+    def _move(self, moves: Sequence[tuple[Place, Place]], length: int) -> None:
+        """Append the copying of arrays of one length, each element of all before the next one."""
+        code = self._code
+        count: Index = self._long[1] if self._long is not None and length == self._long[0] else length
+        near = [(self._seen_from_part(one), self._seen_from_part(other)) for one, other in moves]
+
+        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
+            values = [code.load(one.pointer, code.sum(one.offset, index)) for one, _ in near]
+            for value, move in zip(values, near, strict=True):
+                code.store(value, move[1].pointer, code.sum(move[1].offset, index))
+            return []
+
+        code.loop(count, body)
 
     def _near(self, node: Node) -> Place:
         """Return where an array lies, for a part that sees no more than its address."""
@@ -133,32 +170,17 @@ class Lowering:
 
     def _copy(self, node: Node, place: Place) -> None:
         """Append the writing of what a node, or the view that it is, gives elsewhere."""
-        code = self._code
-        if self._long is not None and size(node) == self._long[0] and node in self._places:
-            self._copy_long(self._near(node), self._seen_from_part(place))
-            return
         near = self._seen_from_part(place)
         view = node in self._nests.copied and node not in self._places
 
         def body(indices: Sequence[Indices], memo: dict[Any, str]) -> None:
             for index in indices:
                 value = self._viewed(node, index, memo) if view else self._value(node, index, memo)
-                code.store(value, near.pointer, self._linear(index, tail(node), near))
+                self._write(node, value, near, self._linear(index, tail(node), near))
 
         self._over(tail(node), (1, 1), body)
         if view:
             self._places[node] = place
-
-    def _copy_long(self, start: Place, end: Place) -> None:
-        code = self._code
-
-        def body(index: Index, _: Sequence[str]) -> Sequence[str]:
-            value = code.load(start.pointer, code.sum(start.offset, index))
-            code.store(value, end.pointer, code.sum(end.offset, index))
-            return []
-
-        assert self._long is not None
-        code.loop(self._long[1], body)
 
     # Loops
 
@@ -189,7 +211,6 @@ class Lowering:
 
     def _finish(self, nest: Nest, indices: Sequence[Indices], memo: dict[Any, str]) -> None:
         """Append the formulas of a loop at some places, then write what others read."""
-        code = self._code
         results = []
         for index in indices:
             for root in nest.roots:
@@ -197,9 +218,7 @@ class Lowering:
             results += [(node, index, memo[node, index]) for node in nest.stored]
         for node, index, value in results:
             place = self._near(node)
-            if node.dtype.kind == "b":
-                value = code.as_number(value)
-            code.store(value, place.pointer, self._linear(index, tail(node), place))
+            self._write(node, value, place, self._linear(index, tail(node), place))
 
     def _load_singles(self, nest: Nest) -> None:
         """Load numbers that are one per trial before the loop."""
@@ -280,7 +299,7 @@ class Lowering:
         left, right = node.args
         domain, work = tail(node), self._work
         if len(domain) < 2 or len(left.shape) != len(right.shape):
-            raise Unlowerable("a product of arrays with unequal axes")
+            raise Unlowerable("a product of arrays of which one has more axes than the other")
         if node.dtype.kind == "b":
             raise Unlowerable("a product of truth values")
         inner = left.shape[-1]
@@ -293,8 +312,9 @@ class Lowering:
             return self._seen_from_part(taken[-1][0])
 
         for arg in copies:
-            self._laid[id(arg)] = room(size(arg))
-            self._lay(arg, self._laid[id(arg)])
+            place = room(size(arg))
+            self._lay(arg, place)  # before it is known there, as it may be a view of a constant
+            self._laid[id(arg)] = place
         read = {self._places.get(one) for one in self._nests.reads(nest)}
         once = any(self._places[one] in read for one in nest.stored)
 
@@ -336,6 +356,8 @@ class Lowering:
             return self._laid[id(node)].pointer, self._linear(index, tail(node), self._laid[id(node)])
         while isinstance(node, Node) and self._nests.is_view(node):
             seen = self._seen(node, index)
+            if seen is None and node.dtype.kind == "b":
+                return None
             if seen is None:
                 place = self._near(node.args[0])
                 return place.pointer, self._linear(index, tail(node), place)
@@ -436,7 +458,7 @@ class Lowering:
                 value = self._value(piece, index, memo)
                 if add:
                     value = code.plus(code.load(place.pointer, at), value)
-                code.store(value, place.pointer, at)
+                self._write(piece, value, place, at)
 
         self._over(tail(piece), (1, 1), body)
 
@@ -451,11 +473,21 @@ class Lowering:
         return code.sum(place.offset, total)
 
     def _loaded(self, node: Node, index: Indices) -> str:
+        return self._read(node, index, tail(node))
+
+    def _read(self, node: Node, index: Indices, shape: tuple[int, ...]) -> str:
+        """Return an element of an array in memory, of which `index` is the place in another shape."""
         code, place = self._code, self._near(node)
-        value = code.load(place.pointer, self._linear(index, tail(node), place))
+        value = code.load(place.pointer, self._linear(index, shape, place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))
         return value
+
+    def _write(self, node: Any, value: str, place: Place, at: Index) -> None:
+        """Append the writing of an element; a truth value is written as 1 or 0."""
+        if getattr(node, "dtype", np.dtype(float)).kind == "b":
+            value = self._code.as_number(value)
+        self._code.store(value, place.pointer, at)
 
     def _value(self, value: Any, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of an array at a place."""
@@ -501,9 +533,13 @@ class Lowering:
     def _operation(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         code = self._code
         if node.dtype.kind == "f" and node.dtype.name != code.dtype:
-            raise Unlowerable(f"{node.dtype.name} within {code.dtype}")
+            raise Unlowerable(
+                f"{name_of(node.function)} gives {node.dtype.name} in a training in {code.dtype}"
+            )
         if node.dtype.kind not in "fb":
-            raise Unlowerable(f"numbers of type {node.dtype}")
+            raise Unlowerable(
+                f"{name_of(node.function)} gives {node.dtype}, and lanes compute with real numbers alone"
+            )
         function = node.function
         args = [
             self._value(arg, _broadcast(arg, node, index), memo) if _is_array(arg) else arg
@@ -533,7 +569,7 @@ class Lowering:
             return args[0] if node.dtype.kind == "f" else code.compared("une", args[0], code.number(0.0))
         maker = maker_of(function)
         if maker is None:
-            raise Unlowerable(getattr(function, "__name__", str(function)))
+            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
         return maker(code, *args)
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
@@ -550,8 +586,7 @@ class Lowering:
         seen = self._seen(node, index)
         if seen is not None:
             return self._value(*seen, memo)
-        near = self._near(node.args[0])
-        return code.load(near.pointer, self._linear(index, tail(node), near))
+        return self._read(node.args[0], index, tail(node))
 
     def _in_memory(self, node: Node) -> tuple[str, list[int]] | None:
         """Return where the first element of a view lies, and the steps from one to the next on each axis.
@@ -591,7 +626,7 @@ class Lowering:
             index = index[len(index) - len(shape) :]
             return inner, tuple(0 if n == 1 else at for at, n in zip(index, shape, strict=True))
         if node.function is primitives.item:
-            return inner, _item(self._code, options["index"], inner.shape, index)
+            return inner, item_place(self._code, options["index"], inner.shape, index)
         ones = [at for at, n in zip(index, tail(node), strict=True) if n != 1]
         if [n for n in tail(node) if n != 1] == [n for n in shape if n != 1]:
             left = iter(ones)
@@ -629,35 +664,8 @@ def _neutral(node: Node) -> float:
     return np.inf if node.function in SMALLEST else 0.0
 
 
-def _item(code: Code, given: Any, shape: tuple[int, ...], index: Indices) -> Indices:
-    """Return the place in an array of which [given] is taken; the first axis, the trials', is whole."""
-    parts = list(given)
-    if any(isinstance(part, np.ndarray) for part in parts):
-        raise Unlowerable("an index by a list of places")
-    named = sum(part is not None and part is not Ellipsis for part in parts)
-    if Ellipsis in parts:
-        at = parts.index(Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (len(shape) - named)
-    else:
-        parts += [slice(None)] * (len(shape) - named)
-    left: Iterator[Index] = iter((0, *index))  # the trials' axis first
-    place: list[Index] = []
-    lengths = iter(shape)
-    for part in parts:
-        if part is None:
-            next(left)
-            continue
-        length = next(lengths)
-        if isinstance(part, slice):
-            start, _, step = part.indices(length)
-            place.append(code.sum(start, code.product(next(left), step)))
-        else:
-            place.append(int(part) % length)
-    return tuple(place[1:])
-
-
 def _sliced(given: Any, shape: tuple[int, ...]) -> Callable[[Code, Indices], Indices]:
-    return lambda code, index: _item(code, given, shape, index)
+    return lambda code, index: item_place(code, given, shape, index)
 
 
 def _stacked(axis: int, number: int) -> Callable[[Code, Indices], Indices]:

@@ -19,8 +19,15 @@ from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.places import Lanes
 from anncore.engine.lanes.programs import Program
 
-Source = tuple[int, str]
-"""A hyperparameter: which of some components has it, and its name."""
+
+class Computed(NamedTuple):
+    """Numbers, one per trial, that a formula computed from hyperparameters whose values it looked at."""
+
+    array: Array
+
+
+Source = tuple[int, str] | Computed
+"""A hyperparameter: which of some components has it, and its name; or what a formula made of some."""
 
 
 class Made(NamedTuple):
@@ -76,8 +83,15 @@ class Sources:
             raise Unlowerable("a number per trial that is no hyperparameter")
         return source
 
+    def given(self, node: Node) -> Source:
+        """Return what a caller gives for a known input of a graph."""
+        known = self._by_array.get(id(node.value))
+        return Computed(np.asarray(node.value)) if known is None else known
+
     def array(self, source: Source) -> Array:
         """Return a hyperparameter's numbers, one per trial."""
+        if isinstance(source, Computed):
+            return source.array
         at, name = source
         array: Array = getattr(self.components[at], name)
         return array
@@ -119,7 +133,9 @@ def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[
         with counted(), noting_reads() as read:
             program, nodes, rates = make()
         reads = tuple(sorted({sources.of(array) for array in read}))
-        result = Made(program, tuple(sources.of(node.value) for node in nodes), rates, bool(reads))
+        result = Made(program, tuple(sources.given(node) for node in nodes), rates, bool(reads))
+        if any(isinstance(source, Computed) for source in result.hypers):
+            return result  # for these trials alone; others have the same machine code
         entries.append(_Entry(reads, sources.values(reads), result))
         written.write(written.name_of(key, sources.components), entries[-MOST_VALUES:])
         return result

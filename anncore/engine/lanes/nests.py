@@ -21,7 +21,8 @@ from anncore.contract.errors import ComponentError
 
 MATMULS = frozenset((np.matmul, operator.matmul))
 VIEWS = frozenset((np.transpose, primitives.item, primitives.reshaped, primitives.spread))
-"""A node of these is no view where `Nests.copied` has it: others reshape it, so it is written out."""
+"""A node of these is no view where `Nests.copied` has it: what others reshape, and what is taken by lists
+of places, is written out."""
 SUMS = frozenset((np.sum, np.mean, np.max, np.amax, np.min, np.amin, primitives.sum_examples))
 PIECES = frozenset((primitives.joined, primitives.stacked, primitives.put_back))
 
@@ -71,7 +72,7 @@ class Nests:
             self._refuse_sums()
         self.copied = {
             node.args[0] for node in self.order if node.function is primitives.reshaped and _needs_copy(node)
-        }
+        } | {node for node in self.order if _from_lists(node)}
         self._users = self._uses()
         self.inside, self._members = self._grouped()
         self.nests = self._nested()
@@ -251,3 +252,10 @@ def _needs_copy(node: Node) -> bool:
     inner = node.args[0]
     plain = [n for n in tail(node) if n != 1] == [n for n in tail(inner) if n != 1]
     return not plain and isinstance(inner, Node) and inner.function in VIEWS
+
+
+def _from_lists(node: Node) -> bool:
+    """Tell whether a part of an array is taken by lists of places."""
+    return node.function is primitives.item and any(
+        isinstance(part, np.ndarray) for part in dict(node.options)["index"]
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.derivatives import primitives
-from anncore.engine.lanes import elementary
+from anncore.engine.lanes import elementary, trigonometry
 from anncore.engine.lanes.code import Code
 
 Maker = Callable[..., str]
@@ -90,7 +90,12 @@ def _finite(code: Code, x: str) -> str:
     return code.compared("olt", code.absolute(x), code.number(math.inf))
 
 
+def _whole(how: str) -> Maker:
+    return lambda code, x: code.whole_number(how, x)
+
+
 MAKERS: dict[Any, Maker] = {
+    **{function: _whole(function.__name__) for function in (np.floor, np.ceil, np.trunc, np.rint)},
     **dict.fromkeys((np.add, operator.add), Code.plus),
     **dict.fromkeys((np.subtract, operator.sub), Code.minus),
     **dict.fromkeys((np.multiply, operator.mul), Code.times),
@@ -112,6 +117,10 @@ MAKERS: dict[Any, Maker] = {
     np.log1p: elementary.log1p,
     np.tanh: elementary.tanh,
     np.logaddexp: elementary.logaddexp,
+    np.sin: trigonometry.sin,
+    np.cos: trigonometry.cos,
+    np.tan: trigonometry.tan,
+    np.cbrt: trigonometry.cbrt,
     np.sinh: _hyperbolic("sinh"),
     np.cosh: _hyperbolic("cosh"),
     np.hypot: _hypot,
@@ -129,7 +138,8 @@ def maker_of(function: Any) -> Maker | None:
     # SciPy's functions are known by name, as SciPy is imported only where a formula has it.
     name = getattr(function, "__name__", "")
     if isinstance(function, np.ufunc):
-        return {"erf": elementary.erf, "ndtr": elementary.ndtr, "expit": _expit}.get(name)
+        known = {"erf": elementary.erf, "ndtr": elementary.ndtr, "expit": _expit, "cbrt": trigonometry.cbrt}
+        return known.get(name)
     return None
 
 

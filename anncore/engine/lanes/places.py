@@ -77,6 +77,11 @@ class Lanes:
         starts = np.array([array.ctypes.data for array in arrays], np.int64)
         return starts[group[self.rows]]
 
+    def shared(self, group: Array) -> Array:
+        """Return for each group of lanes whether all its trials have the same array."""
+        own = group[self.rows].reshape(self.groups, self.lanes)
+        return np.asarray((own == own[:, :1]).all(axis=1), np.int64)
+
     def firsts(self, group: Array) -> Array:
         """Return for each group of lanes how many arrays its trials have, and the first lane of each."""
         own = group[self.rows].reshape(self.groups, self.lanes)

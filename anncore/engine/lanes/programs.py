@@ -12,28 +12,37 @@ from typing import NamedTuple
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.code import Code, Index
+from anncore.engine.lanes.counting import Way
+from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.gathering import Gathered, gather
-from anncore.engine.lanes.graphs import LONG, Pass, UpdateGraph, hyper_inputs
+from anncore.engine.lanes.graphs import Pass, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
+from anncore.engine.lanes.update_graphs import LONG, UpdateGraph
 from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
     *("groups", "steps", "pass", "pass_of_the_rest", "kinds", "numbers", "theta", "grads", "state", "hypers"),
-    *("x", "y", "order", "starts", "firsts", "work"),
+    *("x", "y", "w", "order", "starts", "firsts", "work"),
+    *("drawn", "drawn_at", "drawn_shared"),
     *("turns", "updates", "tables", "sections"),
 )
 """The table of training. A pass, and the pass of an epoch's last batch where that is smaller, are functions
-of the table, a group and a step. `numbers` is of weights. The updates of group g are those from `turns[g]` to
-`turns[g + 1]`: each a function, a table of its own, and which group of that table g is."""
-UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "owned", "work")
+of the table, a group and a step. `numbers` is of weights. Each step has the hyperparameters of its pass.
+Random numbers lie by seed, those of a step from `drawn_at` on. The updates of group g are those from
+`turns[g]` to `turns[g + 1]`: each has a function for each step, a table of its own, and which group of that
+table g is."""
+UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "times_apart", "owned", "work")
 """The table of an optimizer's updates; its states follow. Trials in lanes that it does not own stay as they
-are, so that several optimizers can share a group. An update is a function of this, a group and a step."""
+are, so that several optimizers can share a group. An update is a function of this, a group and a step. Each
+step has hyperparameters, as updates of several ways have other ones, and numbers made of its count, `times`,
+so far apart."""
 FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "firsts", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
-LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out")
-"""The table of a loss; the groups' z and y lie so many vectors apart."""
-LENGTHS = frozenset(("groups", "steps", "numbers", "z_apart", "y_apart"))
+LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
+"""The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the
+loss of each one is computed by itself."""
+LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
 PLACE = ("%group", "%step")
 
 
@@ -43,6 +52,8 @@ class Program(NamedTuple):
     text: str
     work: int  # vectors of memory
     length: int  # of the text, about, and the same on all machines
+    way: Way = Way()  # of an update, which steps it makes, and what it needs of their numbers
+    drawn: tuple[Drawing, ...] = ()  # of a pass, its random numbers
 
 
 class Layout(NamedTuple):
@@ -97,6 +108,40 @@ class _Kernel:
         firsts = code.at(self.arguments["firsts"], code.product(group, lanes + 1), "i64")
         gather(code, tables, order, firsts, self.arguments["work"], batch, start)
 
+    def drawn(self, count: int, group: Index, step: Index, target: int) -> None:
+        """Append the copying of a step's random numbers into the lanes."""
+        code, lanes = self.code, self.code.kind.lanes
+        at = code.load_scalar("i64", self.arguments["drawn_at"], step)
+        shared = code.load_scalar("i64", self.arguments["drawn_shared"], group)
+        table = code.at(self.arguments["drawn"], code.product(group, lanes), "ptr")
+
+        def copied(owners: int) -> None:
+            heads = [
+                code.at(code.load_scalar("ptr", table, lane), at, code.kind.scalar) for lane in range(owners)
+            ]
+            self._row(heads, count, target)
+
+        same = code.add(f"icmp ne i64 {shared}, 0")
+        code.branch(same, lambda: copied(1), lambda: copied(lanes))
+
+    def _row(self, heads: Sequence[str], width: int, target: Index) -> None:
+        code = self.code
+
+        def number(d: Index, _: Sequence[str]) -> Sequence[str]:
+            values = [code.load_scalar(code.kind.scalar, head, d) for head in heads]
+            if len(values) == 1:
+                vector = code.splat(values[0])
+            else:
+                vector = "poison"
+                for lane, value in enumerate(values):
+                    vector = code.add(
+                        f"insertelement {code.type} {vector}, {code.kind.scalar} {value}, i32 {lane}"
+                    )
+            code.store(vector, self.arguments["work"], code.sum(target, d))
+            return []
+
+        code.loop(width, number)
+
 
 def driver_program() -> Program:
     """Return the kernel of training: for each group and step a pass, then the updates of the group."""
@@ -117,7 +162,8 @@ def driver_program() -> Program:
 
             def turn(number: Index, _: Sequence[str]) -> Sequence[str]:
                 at = code.sum(first, number)
-                function = code.load_scalar("ptr", arguments["updates"], at)
+                functions = code.load_scalar("ptr", arguments["updates"], at)
+                function = code.load_scalar("ptr", functions, s)
                 table = code.load_scalar("ptr", arguments["tables"], at)
                 section = code.load_scalar("i64", arguments["sections"], at)
                 code.lines.append(f"call void {function}(ptr {table}, i64 {section}, i64 {s})")
@@ -143,28 +189,33 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
-    now = code.load_scalar(code.kind.scalar, arguments["times"], step)
-    code.store(code.splat(now), pointer)
+    first = code.product(step, arguments["times_apart"])
+    for place in range(len(update.times)):
+        now = code.load_scalar(code.kind.scalar, arguments["times"], code.sum(first, place))
+        code.store(code.splat(now), pointer, place)
     at = code.sum(code.product(group, arguments["steps"]), step)
     own = [node for node in hyper_inputs(update.graph) if node not in update.rates]
+    hypers = code.load_scalar("ptr", arguments["hypers"], step)
+    moving = max(update.rates.values(), default=-1) + 1
+    rates = code.at(arguments["rates"], code.product(at, moving))
     theta = Place(kernel.group("theta", group, numbers))
     held = [
-        Place(kernel.group(name, group, 1 if size(node) == 1 else numbers))
+        Place(kernel.group(name, group, numbers if update.long and size(node) > 1 else size(node)))
         for name, node in zip(states, update.states, strict=True)
     ]
     inputs = {
         update.weight: theta,
         update.grad: Place(kernel.group("grads", group, numbers)),
-        update.t: Place(pointer),
         update.owned: Place(kernel.group("owned", group, 1)),
+        **{node: Place(pointer, place) for place, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
-        **kernel.hypers(own, kernel.group("hypers", group, len(own))),
-        **kernel.hypers(update.rates, code.at(arguments["rates"], code.product(at, len(update.rates)))),
+        **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
+        **{node: Place(rates, place) for node, place in update.rates.items()},
     }
-    work = Workspace(pointer, 1)
+    work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))
-    Lowering(code, inputs, outputs, work, (LONG, numbers))
-    return Program(code.function(), work.vectors, code.length)
+    Lowering(code, inputs, outputs, work, (LONG, numbers) if update.long else None)
+    return Program(code.function(), work.vectors, code.length, update.way)
 
 
 def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
@@ -176,6 +227,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     code, pointer = kernel.code, kernel.arguments["work"]
     group, step = PLACE
     hypers = hyper_inputs(pass_.graph)
+    own = code.load_scalar("ptr", kernel.arguments["hypers"], step)
     theta, grads = (kernel.group(name, group, weights.size) for name in ("theta", "grads"))
     running = kernel.group("state", group, state.size)
     work = Workspace(pointer, 1)
@@ -185,8 +237,24 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     assert isinstance(x.offset, int)
     assert isinstance(y.offset, int)
     start = code.load_scalar("i64", kernel.arguments["starts"], step)
-    kernel.gathered([("x", wide, x.offset), ("y", tall, y.offset)], group, batch, start)
-    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, kernel.group("hypers", group, len(hypers)))}
+    gathered = [("x", wide, x.offset), ("y", tall, y.offset)]
+    weighted: dict[Node, Place] = {}
+    if pass_.weights_of_examples is not None:
+        w = weighted[pass_.weights_of_examples] = work.take(batch)
+        assert isinstance(w.offset, int)
+        gathered.append(("w", 1, w.offset))
+    kernel.gathered(gathered, group, batch, start)
+    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, code.at(own, code.product(group, len(hypers))))}
+    inputs |= weighted
+    if pass_.drawn:
+        count = sum(size(node) for node, _ in pass_.drawn)
+        noise = work.take(count)
+        assert isinstance(noise.offset, int)
+        kernel.drawn(count, group, step, noise.offset)
+        at = noise.offset
+        for drawn, _ in pass_.drawn:
+            inputs[drawn] = Place(pointer, at)
+            at += size(drawn)
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
     for name, node in pass_.grads.items():
@@ -195,7 +263,8 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
         else:
             outputs.append((node, Place(grads, weights.offsets[name])))
     Lowering(code, inputs, outputs, work)
-    return Program(code.function(), work.vectors, code.length)
+    draws = tuple(drawing for _, drawing in pass_.drawn)
+    return Program(code.function(), work.vectors, code.length, drawn=draws)
 
 
 def _weights(
@@ -272,6 +341,49 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         }
         Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
         most = work.vectors
+        return []
+
+    code.loop(kernel.arguments["groups"], group)
+    return Program(code.function(), most, code.length)
+
+
+def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
+    """Return the kernel of each trial's weighted mean loss; `pass_` has one example.
+
+    Σ w loss / Σ w, where what has no weight does not count: see `anncore.engine.weighting`.
+    """
+    kernel = _Kernel(dtype, LOSS)
+    code = kernel.code
+    hypers = hyper_inputs(pass_.graph)
+    most = 0
+    zero = code.number(0.0)
+
+    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+        z, y = (kernel.group(name, g, kernel.arguments[f"{name}_apart"]) for name in ("z", "y"))
+        own = kernel.group("hypers", g, len(hypers))
+        weights = kernel.group("w", g, kernel.arguments["examples"])
+        out = kernel.group("out", g, 1)
+
+        def example(n: Index, sums: Sequence[str]) -> Sequence[str]:
+            nonlocal most
+            assert pass_.y is not None
+            assert pass_.loss is not None
+            work = Workspace(kernel.arguments["work"], 1)
+            inputs = {
+                pass_.z: Place(code.at(z, code.product(n, size(pass_.z)))),
+                pass_.y: Place(code.at(y, code.product(n, size(pass_.y)))),
+                **kernel.hypers(hypers, own),
+            }
+            Lowering(code, inputs, [(pass_.loss, Place(out))], work)
+            most = max(most, work.vectors)
+            weight = code.load(weights, n)
+            counts = code.compared("ogt", weight, zero)
+            product = code.chosen(counts, code.times(weight, code.load(out)), zero)
+            total, whole = sums
+            return [code.plus(total, product), code.plus(whole, weight)]
+
+        total, whole = code.loop(kernel.arguments["examples"], example, [zero, zero])
+        code.store(code.over(total, whole), out)
         return []
 
     code.loop(kernel.arguments["groups"], group)

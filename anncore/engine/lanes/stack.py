@@ -12,11 +12,12 @@ from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
-from anncore.engine.batches import Batches, distinct
+from anncore.engine.batches import Batches, distinct, total_steps
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.compiling import Argument, address, kernel
+from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
 from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
@@ -68,9 +69,11 @@ class LaneStack(Stack):
         self._running = self.lanes.empty(self.running.size)
         self._x = self.lanes.addresses(self._orders.x, self._orders.group)
         self._y = self.lanes.addresses(self._orders.y, self._orders.group)
+        self._w = self.lanes.addresses(self._orders.w, self._orders.group) if self._orders.w else self._y
         self._firsts = self.lanes.firsts(self._orders.group)
         self._loaded = False
         self._functions: tuple[int, ...] = ()  # passes, by address
+        self._prepared = 0  # for how many steps its kernels are made
 
     def _lane_order(self) -> Array:
         """Return the trials as they lie in the lanes: by optimizer, and of one those with the same data."""
@@ -80,15 +83,18 @@ class LaneStack(Stack):
 
     def _refuse(self) -> None:
         network = self.network
-        if network.learns or network.adjusts or network.turns or not network.is_followed:
-            raise Unlowerable(f"network {network.component.name} learns by a rule or a gradient of its own")
-        if network.draws:
-            raise Unlowerable("an activation that draws random numbers")
-        for component in components_of(self):
-            if any(isinstance(fact, np.ndarray) for fact in facts_of(component).values()):
-                raise Unlowerable(f"{component.name} keeps numbers per trial besides its hyperparameters")
-        if self.data[0].w_train is not None:
-            raise Unlowerable("weighted examples")
+        ways = {
+            "learns by a rule of its own": network.learns,
+            "updates its weights in turns": bool(network.turns),
+            "changes its weights after each step": network.adjusts,
+            "has a gradient that its author wrote": not network.is_followed,
+        }
+        for way, holds in ways.items():
+            if holds:
+                raise Unlowerable(f"network {network.component.name} {way}")
+        if any(isinstance(fact, np.ndarray) for fact in facts_of(network.component).values()):
+            name = network.component.name
+            raise Unlowerable(f"network {name} keeps numbers per trial besides its hyperparameters")
         if len(self.output.pairs) != 1:
             raise Unlowerable("several losses in one stack")
 
@@ -110,7 +116,13 @@ class LaneStack(Stack):
         # A class that was written anew in one session has the same name and another code.
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
         facts = signature(components_of(self))
-        return (*parts, codes, facts, self.dtype, self._orders.widths, self.network_outputs, self.when)
+        shapes = self.dtype, self._orders.widths, self.network_outputs, self.when, self.weighted
+        return (*parts, codes, facts, *shapes)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether examples have weights."""
+        return self.data[0].w_train is not None
 
     @cached_property
     def _made_passes(self) -> list[Made]:
@@ -125,12 +137,14 @@ class LaneStack(Stack):
         count = len(self.trials)
         pass_ = training_pass(
             self.network.component,
+            self.network.activations,
             self.network.specs,
             self.output.pairs[0],
             ((count, size, inputs), (count, size, targets)),
             self.network_outputs,
             self.dtype,
             self.when,
+            weighted=self.weighted,
         )
         program = pass_program(self.dtype, size, pass_, self.layout, self.running)
         return program, hyper_inputs(pass_.graph), 0
@@ -149,34 +163,39 @@ class LaneStack(Stack):
         """
         return max(made.program.length for made in (*self._made_passes, self.made_forward))
 
-    def write_updates(self) -> tuple[int, bool]:
+    def write_updates(self) -> tuple[int, frozenset[str]]:
         """Write the kernels of updates, and compile nothing; return the length of the longest one.
 
-        The second value tells whether an optimizer looks at hyperparameters, so that other values may have
-        another kernel. Raises ComponentError, with the reason, where lanes cannot do what an optimizer does.
+        The second value tells what else has other kernels: other "values" of hyperparameters that a formula
+        looks at, more "steps" if it asks for their number, another "network" if it looks at arrays. Raises
+        ComponentError, with the reason, where lanes cannot do what an optimizer does.
         """
+        steps = total_steps(self.train, len(self.data[0].x_train))
         for update in self._updates:
             update.run.initialize()
-        made = [update.made for update in self._updates]
-        return max(one.program.length for one in made), any(one.looks for one in made)
+        lengths = [program.length for update in self._updates for program in update.prepare(steps)]
+        return max(lengths), frozenset().union(*(update.ways.depend_on for update in self._updates))
 
-    def prepare(self) -> None:
-        """Make the kernels of training; the optimizer must have its first state."""
-        if self._functions:
+    def prepare(self, steps: int) -> None:
+        """Make the kernels of a training of so many steps; the optimizer must have its first state."""
+        if steps <= self._prepared:
             return
+        self._prepared = steps
         passes = [made.program for made in self._made_passes]
-        if not self._agreed:
-            for update in self._updates:
-                texts = {program.text for program in (*passes, update.made.program)}
-                if not texts <= _AGREED:
-                    refuse_disagreement(self, update.run.rows.start)
-                    _AGREED.update(texts)
+        programs = list(passes)
+        for update in self._updates:
+            own = update.prepare(steps)
+            programs += own
+            texts = {program.text for program in (*passes, *own)}
+            if not self._agreed and not texts <= _AGREED:
+                refuse_disagreement(self, update.run.rows.start, update.ways.examples)
+                _AGREED.update(texts)
         functions = [address(program.text) for program in passes]
         self._functions = functions[0], functions[-1]
         self._driver = kernel(driver_program().text)
-        most = max(program.work for program in (*passes, *(update.made.program for update in self._updates)))
+        most = max(program.work for program in programs)
         self._work = aligned((most, self.lanes.lanes), self.dtype)
-        self._hypers = self.hypers(self._made_passes[0].hypers)
+        self._hypers = [self.hypers(made.hypers) for made in self._made_passes]
 
     @property
     def gradients(self) -> Array:
@@ -229,17 +248,26 @@ class LaneStack(Stack):
 
     def advance(self, first: int, last: int, steps: int) -> None:
         """Make the updates from `first` to `last`."""
-        self.prepare()
+        self.prepare(max(last, steps))
         self._load()
+        most = self._draws.most_steps or last - first + 1
+        for start in range(first, last + 1, most):
+            self._advance(start, min(start + most - 1, last), steps)
+        self._now = (last, steps)
+        self._ahead = True
+
+    def _advance(self, first: int, last: int, steps: int) -> None:
+        """Make some updates in one call."""
         count = last - first + 1
         order, starts, kinds = self._orders.next(count)
+        drawn, drawn_at = self._draws.next(kinds)
         shared: dict[str, Argument] = {
             "numbers": self.layout.size,
             "theta": self._theta,
             "grads": self._grads,
             "work": self._work,
         }
-        entries = [update.table(first, last, steps, shared) for update in self._updates]
+        entries = [update.entries(first, last, steps, shared) for update in self._updates]
         turns = Turns.of(self._updates, self.lanes.groups, entries)
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
@@ -248,21 +276,33 @@ class LaneStack(Stack):
             "pass_of_the_rest": self._functions[1],
             "kinds": kinds,
             "state": self._running,
-            "hypers": self._hypers,
+            "hypers": np.array([one.ctypes.data for one in self._hypers], np.int64)[kinds],
             "x": self._x,
             "y": self._y,
+            "w": self._w,
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "firsts": self._firsts,
             **shared,
+            "drawn": self.lanes.addresses(drawn, self._draws.group),
+            "drawn_at": drawn_at,
+            "drawn_shared": self._draws_shared,
             "turns": turns.turns,
             "updates": turns.updates,
             "tables": turns.tables,
             "sections": turns.sections,
         }
         self._driver([values[name] for name in TRAINING])
-        self._now = (last, steps)
-        self._ahead = True
+
+    @cached_property
+    def _draws(self) -> Draws:
+        """The random numbers of its steps."""
+        kinds = [made.program.drawn for made in self._made_passes]
+        return Draws(self.trials, self.network.noise, self.network.activations, kinds)
+
+    @cached_property
+    def _draws_shared(self) -> Array:
+        return self.lanes.shared(self._draws.group)
 
     def _load(self) -> None:
         """Bring weights and states into the lanes, once."""
@@ -333,6 +373,7 @@ class Orders:
         data, self.group = distinct(prepared)
         self.x = [np.ascontiguousarray(one.x_train) for one in data]
         self.y = [np.ascontiguousarray(one.y_train) for one in data]
+        self.w = [np.asarray(one.w_train, self.x[0].dtype) for one in data if one.w_train is not None]
         self.widths = self.x[0].shape[1], self.y[0].shape[1]
         self._examples = len(self.x[0])
         whole = trials[0].train.batch_size == "full"

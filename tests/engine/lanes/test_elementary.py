@@ -5,23 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
-
-from anncore.engine.lanes import elementary
-from anncore.engine.lanes.code import KINDS, Code
-from anncore.engine.lanes.compiling import kernel
-from anncore.engine.lanes.stack import aligned
+from lane_functions import DTYPES, PROCESSORS, errors, function, runnable
 
 llvmlite = pytest.importorskip("llvmlite")
 
-DTYPES = ("float32", "float64")
 # Function, mpmath's, and the largest error in units in the last place that its docstring allows.
 ONE = {
     "exp": (mpmath.exp, 1.5),
@@ -33,42 +26,6 @@ ONE = {
     "ndtr": (mpmath.ncdf, 4.0),
 }
 DIGESTS = Path(__file__).parents[2] / "golden" / "lane_bits.json"
-PROCESSORS = ("", "haswell", "x86-64-v3", "x86-64-v4", "znver4")
-
-
-@cache
-def function(name: str, dtype: str, arguments: int, processor: str = "") -> Callable[..., Any]:
-    """A function of `elementary` on arrays."""
-    code = Code(dtype)
-    pointers = [code.load_scalar("ptr", "%table", at) for at in range(arguments + 1)]
-    count = code.load_scalar("i64", "%table", arguments + 1)
-
-    def body(at: Any, _: Any) -> list[str]:
-        values = [code.load(pointer, at) for pointer in pointers[:-1]]
-        code.store(elementary.FUNCTIONS[name](code, *values), pointers[-1], at)
-        return []
-
-    code.loop(count, body)
-    made = kernel(code.function(), processor)
-    lanes = KINDS[dtype].lanes
-
-    def call(*arrays: Any) -> Any:
-        vectors = -(-len(arrays[0]) // lanes)
-        spaces = [aligned((vectors * lanes,), dtype) for _ in range(arguments + 1)]
-        for space, array in zip(spaces, arrays, strict=False):
-            space[: len(array)] = array
-        made([*spaces, vectors])
-        return spaces[-1][: len(arrays[0])].copy()
-
-    return call
-
-
-def errors(got: Any, exact: list[Any], dtype: str) -> Any:
-    """How far numbers lie from exact ones, in units in the last place of these."""
-    units = [float(np.spacing(np.abs(np.dtype(dtype).type(float(value))))) for value in exact]
-    return np.array(
-        [abs(float((mpmath.mpf(float(g)) - e) / u)) for g, e, u in zip(got, exact, units, strict=True)]
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -162,16 +119,6 @@ def test_all_processors_give_the_same_bits(name: str, dtype: str) -> None:
         function(name, dtype, len(arrays), processor)(*arrays) for processor in runnable(PROCESSORS)
     ]
     assert all(np.array_equal(first, other, equal_nan=True) for other in rest)
-
-
-def runnable(processors: tuple[str, ...]) -> list[str]:
-    """The processors whose instructions this machine has."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    wide = features.get("avx512f") and features.get("avx512vl") and features.get("avx512bw")
-    needs = {"": True, "znver4": bool(wide and features.get("avx512vbmi2")), "x86-64-v4": bool(wide)}
-    return [name for name in processors if needs.get(name, bool(features.get("avx2")))]
 
 
 def every_sort(dtype: str) -> Any:

@@ -19,7 +19,7 @@ from trial_factory import make_trial
 from anncore import Activation, Array, Hyper, Optimizer, hyper
 from anncore.contract.errors import ComponentError
 from anncore.contract.handed_over import with_components
-from anncore.contract.trial import Split, Trial, TrialResult
+from anncore.contract.trial import Trial, TrialResult
 from anncore.engine.lanes import agreement
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
 from anncore.engine.lanes.products import Registers
@@ -83,45 +83,6 @@ def test_float32_differs_by_its_rounding_alone(name: str) -> None:
 def test_schedules_reach_the_kernel(schedule: str) -> None:
     options: dict[str, Any] = {"schedule": schedule, "optimizer": "momentum", "dtype": "float64"}
     np.testing.assert_allclose(numbers(one(**options)), numbers(one("blas", **options)), rtol=1e-9)
-
-
-def laned(kind: str) -> list[str]:
-    """The shipped components of a kind that lanes can compute."""
-    names = []
-    for component in REGISTRY.of_kind(kind):
-        if component.dist == "annx" and not why_not_lanes(with_component(kind, component), REGISTRY):
-            names.append(component.name)
-    return names
-
-
-def with_component(kind: str, component: Any, **options: Any) -> Trial:
-    more: dict[str, Any] = {"steps": 4, "eval_every": 2, **options}
-    if kind == "activation":
-        return trial(activation=component.name, **more)
-    if kind == "loss":
-        task = next(iter(component.cls.outputs))
-        more |= {**DATA[task], "loss": component.name, "output": component.cls.outputs[task]}
-        if task == "regression" and component.cls.targets.startswith("[0,"):
-            more["split"] = Split(standardize=False)
-        return trial(**more)
-    if component.cls.full_batch:
-        more["batch_size"] = "full"
-    made = trial(**more)
-    return dataclasses.replace(made, parts={**made.parts, kind: default_part(REGISTRY, component)})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["activation", "loss", "optimizer"])
-def test_every_shipped_component_that_lanes_compute_gives_its_formulas_numbers(kind: str) -> None:
-    names = laned(kind)
-    assert len(names) >= {"activation": 35, "loss": 25, "optimizer": 30}[kind]
-    for name in names:
-        lanes = with_component(kind, REGISTRY.get(kind, name), dtype="float64")
-        blas = dataclasses.replace(lanes, train=dataclasses.replace(lanes.train, engine="blas"))
-        [got], [expected] = train_stack([lanes], REGISTRY), train_stack([blas], REGISTRY)
-        np.testing.assert_allclose(
-            got.metrics["train_loss"], expected.metrics["train_loss"], rtol=1e-8, err_msg=f"{kind} {name}"
-        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -194,28 +155,6 @@ def _data(count: int) -> Any:
     from anncore.engine.batches import load
 
     return load([trial(seed=seed) for seed in (0, 1, 0)][:count], REGISTRY)
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        ({"optimizer": "shampoo"}, "optimizer shampoo is not a formula of each number by itself"),
-        ({"activation": "prelu"}, "an activation with weights of its own"),
-        ({"activation": "sine"}, "sin"),
-        ({"network": ("mlp", {"hidden": [4], "dropout": 0.2})}, "mlp draws random numbers"),
-    ],
-)
-def test_what_lanes_cannot_do_is_said_and_left_to_blas(options: dict[str, Any], why: str) -> None:
-    made = trial(**options)
-    assert why_not_lanes(made, REGISTRY) == why
-    assert engine_of(made, REGISTRY) == "blas"
-
-
-def test_an_initializer_that_looks_at_layers_is_left_to_blas() -> None:
-    part = default_part(REGISTRY, REGISTRY.get("initializer", "lsuv"))
-    made = trial()
-    made = dataclasses.replace(made, parts={**made.parts, "initializer": part})
-    assert why_not_lanes(made, REGISTRY) == "initializer lsuv looks at layers, which NumPy computes"
 
 
 def test_wide_networks_are_left_to_blas() -> None:
@@ -384,7 +323,8 @@ def test_values_that_a_formula_compares_are_looked_at_together() -> None:
     ("formula", "why"),
     [
         (lambda z: z * ((z > -1) * (z < 1)), "arithmetic on truth values"),
-        (lambda z: z + (z > 0).sum(axis=2, keepdims=True), "a sum of truth values|int64"),
+        (lambda z: z + np.linalg.det(z.swapaxes(1, 2) @ z)[:, None, None], "det"),
+        (lambda z: np.arctan(z), "np.arctan is no operation that lanes have"),
         (lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)), "examples together in evaluation"),
     ],
 )
@@ -407,7 +347,7 @@ def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: s
 def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:
     @dataclasses.dataclass(frozen=True)
     class Turning(Optimizer):
-        """SGD that takes a sine where `a` is above 0."""
+        """SGD that takes an arcus tangent where `a` is above 0."""
 
         name: ClassVar[str] = "turning"
         lr: Hyper = hyper(0.1, "(0, inf)")
@@ -417,7 +357,7 @@ def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:
             return ()
 
         def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-            return -self.lr * (np.sin(grad) if np.any(self.a > 0) else grad), ()
+            return -self.lr * (np.arctan(grad) if np.any(self.a > 0) else grad), ()
 
     registry = with_components(REGISTRY, [Turning])
     trials = [
@@ -506,6 +446,28 @@ def fixed_set() -> dict[str, Trial]:
         trials[f"small numbers {dtype}"] = trial(
             **{**own, "loss": ("huber", {"delta": small})}, optimizer=adam
         )
+    return trials | _random_and_learned() | _by_arrays_and_steps()
+
+
+def _random_and_learned() -> dict[str, Trial]:
+    """Trainings with random numbers, weights of activations, turns, sorted rows, and lists of places."""
+    dropout = ("mlp", {"hidden": [8, 8], "dropout": 0.2})
+    trials = {f"dropout {dtype}": trial(dtype=dtype, network=dropout) for dtype in ("float32", "float64")}
+    for name in ("rrelu", "prelu", "rational", "sine", "snake", "sparsemax"):
+        trials[f"activation {name}"] = trial(activation=name)
+    for name, output in (("hinge", "identity"), ("focal", "softmax")):
+        trials[f"loss {name} of classes"] = trial(**{**DATA["multiclass"], "output": output, "loss": name})
+    digits = {**DATA["multiclass"], "dataset": "digits", "steps": 5}
+    trials["convolution"] = trial(network=("cnn", {"filters": 2}), **digits)
+    return trials
+
+
+def _by_arrays_and_steps() -> dict[str, Trial]:
+    """Trainings whose optimizers look at whole arrays, or at the number of the step."""
+    trials = {}
+    for name in ("lamb", "muon", "prodigy", "madgrad", "lookahead", "swa", "accumulate", "asgd"):
+        made, part = trial(), default_part(REGISTRY, REGISTRY.get("optimizer", name))
+        trials[f"optimizer {name}"] = dataclasses.replace(made, parts={**made.parts, "optimizer": part})
     return trials
 
 

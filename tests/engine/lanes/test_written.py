@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from shipped import REGISTRY
-from trial_factory import make_trial
+from trial_factory import make_part, make_trial
 
 from anncore import Activation, Array
 from anncore.contract.handed_over import with_components
-from anncore.engine.lanes import made, stack as stacks, written
+from anncore.engine.lanes import made, stack as stacks, update_kernels, written
+from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.training import train_stack
 
 pytest.importorskip("llvmlite")
@@ -49,9 +50,9 @@ class Counted:
         self.patch, self.count = monkeypatch, 0
         record = stacks.training_pass
 
-        def counted(*args: Any) -> Any:
+        def counted(*args: Any, **more: Any) -> Any:
             self.count += 1
-            return record(*args)
+            return record(*args, **more)
 
         monkeypatch.setattr(stacks, "training_pass", counted)
 
@@ -83,6 +84,24 @@ def test_a_later_process_records_nothing_and_has_the_same_numbers(counted: Count
     other = trial(network=("mlp", {"hidden": [5]}))
     counted.result(other)
     assert counted.count == 2
+
+
+@pytest.mark.parametrize("network", [("mlp", {"hidden": [4]}), ("mlp", {"hidden": [4], "dropout": 0.4})])
+def test_ways_and_draws_are_kept_too(counted: Counted, monkeypatch: pytest.MonkeyPatch, network: Any) -> None:
+    """Ways by the number of the step, and what a pass draws; what a formula computed itself is made anew."""
+
+    def refused(*_: Any, **__: Any) -> Any:  # no form but those on disk
+        raise Unlowerable("nothing is recorded here")
+
+    optimizer = make_part(
+        REGISTRY, "optimizer", ("lookahead", {"k": 3}), optimizer=(make_part(REGISTRY, "optimizer", "sgd"),)
+    )
+    mine = trial(network=network, optimizer=optimizer, steps=9, eval_every=9)
+    first = counted.result(mine)
+    made_once = counted.count
+    monkeypatch.setattr(update_kernels, "update_graph", refused)
+    assert counted.result(mine).metrics == first.metrics
+    assert counted.count == made_once * (2 if "dropout" in network[1] else 1)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:50] + b"?" + b[51:]])

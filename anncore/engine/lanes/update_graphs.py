@@ -1,0 +1,153 @@
+"""Updates of weights: the graphs of optimizers' steps.
+
+An optimizer that treats each number by itself has one kernel for networks of all sizes. One that looks at
+whole arrays, as for their lengths, has one for each set of shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.derivatives.primitives import spread
+from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.kinds import Array
+from anncore.engine.lanes.counting import Asking, Way
+from anncore.engine.lanes.graphs import Hypers
+from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.refusing import refusing
+from anncore.engine.lanes.rewriting import LaneGraph
+
+LONG = 61
+"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
+
+
+class UpdateGraph(NamedTuple):
+    """A step of an optimizer on (T, 1, P); where `long`, P is LONG and stands for any number of weights."""
+
+    graph: LaneGraph
+    long: bool
+    weight: Node
+    grad: Node
+    times: list[Node]  # numbers made of the step's
+    owned: Node  # not 0 where a lane is this optimizer's; other lanes keep what they have
+    states: list[Node]
+    rates: dict[Node, int]  # which of the learning rates that a schedule changes each of these is
+    results: list[Node]  # the weight, then the states
+    way: Way
+
+
+def update_graph(
+    optimizer: Any,
+    name: str,
+    weight: Array,
+    state: Any,
+    rates: Sequence[Array],
+    *,
+    long: bool,
+    t: int | None,
+) -> UpdateGraph:
+    """Return the graph of a step.
+
+    optimizer: a component, or a fitted one with others inside. name: its own. rates: the
+    learning rates that a schedule changes. t: the step that is recorded where the formula asks for it, None
+    where it does not.
+    """
+    graph = LaneGraph()
+    hypers = Hypers(graph)
+    with refusing(f"optimizer {name}"):
+        replaced = (
+            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
+        )
+        shape = (len(weight), 1, LONG) if long else weight.shape
+        theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
+        shapes = []
+        for array in leaves(state):
+            if array.dtype != weight.dtype:
+                raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
+            if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
+                raise Unlowerable(f"a state of shape {array.shape}")
+            # With one weight in all, only the rule itself tells an array of weights from a single number.
+            shapes.append(shape if array.shape == weight.shape else array.shape)
+        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
+        asking = Asking(graph, weight.dtype, t or 1)
+        plain = graph.input(alike((1, 1, 1), weight.dtype))
+        owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
+        now = plain if t is None else asking.step
+        change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
+        if _form(after) != _form(state):
+            raise Unlowerable("its state is built in another way after a step")
+        results = [
+            _whole(graph, result, due, weight.dtype)
+            for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
+        ]
+        own = owned != 0
+        before = [theta, *inputs]
+        results = [
+            graph.record(np.where, own, result, start) for result, start in zip(results, before, strict=True)
+        ]
+    # An optimizer that is fitted to each array by itself has the same rate several times.
+    order = {id(rate): at for at, rate in enumerate(rates)}
+    moving = {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order}
+    if long:
+        for node in ordered([result.node for result in results]):
+            if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
+                raise Unlowerable("the number of weights in a formula of each number by itself")
+    return UpdateGraph(
+        graph,
+        long,
+        theta.node,
+        grad.node,
+        [plain.node] if t is None else asking.nodes,
+        owned.node,
+        [symbol.node for symbol in inputs],
+        moving,
+        [result.node for result in results],
+        Way() if t is None else asking.way,
+    )
+
+
+def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:
+    """Return a weight or state after a step; plain arrays, such as zeros, become symbols."""
+    if isinstance(result, np.ndarray) and result.shape == due and result.dtype == dtype:
+        result = graph.record(np.positive, result)
+    elif isinstance(result, Symbol) and result.dtype == dtype and result.shape == (1, *due[1:]):
+        result = result if due[0] == 1 else graph.record(spread, result, shape=due)
+    if not isinstance(result, Symbol) or result.shape != due or result.dtype != dtype:
+        raise Unlowerable("its state changes its shape or type")
+    return result
+
+
+def leaves(state: Any) -> Iterator[Any]:
+    """Yield the arrays of a state; Unlowerable if it holds anything but arrays in tuples and dicts."""
+    if isinstance(state, tuple):
+        for leaf in state:
+            yield from leaves(leaf)
+    elif isinstance(state, dict):
+        for leaf in state.values():
+            yield from leaves(leaf)
+    elif isinstance(state, (np.ndarray, Symbol)):
+        yield state
+    elif state is not None:
+        raise Unlowerable(f"its state holds {type(state).__name__}")
+
+
+def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
+    """Return a state built like another one from these arrays."""
+    if isinstance(state, tuple):
+        items = [rebuilt(item, parts) for item in state]
+        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
+    if isinstance(state, dict):
+        return {key: rebuilt(item, parts) for key, item in state.items()}
+    return None if state is None else next(parts)
+
+
+def _form(state: Any) -> Any:
+    """Return how a state is built, without its arrays."""
+    if isinstance(state, tuple):
+        return type(state), [_form(item) for item in state]
+    if isinstance(state, dict):
+        return [(key, _form(item)) for key, item in state.items()]
+    return state is None

@@ -1,0 +1,296 @@
+"""Trainings in lanes whose formulas draw, learn, look at arrays, or go by the number of the step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pytest
+from shipped import REGISTRY
+from shipped_bits import DATA
+from trial_factory import make_part, make_trial
+
+from anncore import (
+    Activation,
+    Array,
+    Hyper,
+    LearnedActivation,
+    Optimizer,
+    RandomActivation,
+    WeightSpec,
+    hyper,
+)
+from anncore.contract.errors import ComponentError
+from anncore.contract.handed_over import with_components
+from anncore.contract.trial import Split, Trial
+from anncore.engine.lanes import drawing
+from anncore.engine.lanes.choice import why_not_lanes
+from anncore.engine.packing import pack
+from anncore.engine.training import train_stack
+
+pytest.importorskip("llvmlite")
+
+DROPOUT = ("mlp", {"hidden": [8, 5], "dropout": 0.3})
+
+
+def trial(engine: str = "lanes", registry: Any = REGISTRY, **options: Any) -> Trial:
+    given = {"steps": 20, "eval_every": 5, "dtype": "float64", "engine": engine, **options}
+    return make_trial(registry, **given)
+
+
+def curves(result: Any) -> Any:
+    series = [values for name, values in sorted(result.curves.items()) if name.endswith("_loss")]
+    return np.concatenate([*series, [result.metrics["test_loss"]]])
+
+
+def agrees(registry: Any = REGISTRY, rtol: float = 1e-9, **options: Any) -> Any:
+    """What lanes give, which must be what the formulas give."""
+    [got] = train_stack([trial("lanes", registry, **options)], registry)
+    [expected] = train_stack([trial("blas", registry, **options)], registry)
+    assert got.status == expected.status
+    np.testing.assert_allclose(curves(got), curves(expected), rtol=rtol)
+    return curves(got)
+
+
+@pytest.mark.parametrize("batch_size", [32, 16, 7, "full"])
+def test_dropout_has_the_numbers_of_its_own_streams(batch_size: Any) -> None:
+    """Also where the last batch of an epoch is smaller, and so takes fewer numbers of the stream."""
+    losses = agrees(network=DROPOUT, batch_size=batch_size, steps=30)
+    assert not np.array_equal(
+        losses, agrees(network=("mlp", {"hidden": [8, 5]}), batch_size=batch_size, steps=30)
+    )
+
+
+def test_few_steps_at_once_draw_what_many_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"network": DROPOUT, "activation": "rrelu", "eval_every": 20}
+    many = agrees(**options)
+    monkeypatch.setattr(drawing, "MOST_BYTES", 3 * 8 * 32 * 13)  # of three steps
+    assert np.array_equal(many, agrees(**options))
+
+
+def test_trials_with_random_numbers_are_the_same_alone_and_beside_any_neighbours() -> None:
+    """Seeds side by side in lanes, rates of dropout from none on, and neighbours that diverge."""
+    trials = [
+        trial(
+            network=("mlp", {"hidden": [8], "dropout": rate}),
+            activation=("rrelu", {"low": 0.1 * rate}),
+            optimizer=("sgd", {"lr": 1e40 if seed == 3 else 0.1}),
+            seed=seed,
+        )
+        for seed in range(6)
+        for rate in (0.0, 0.2, 0.5)
+    ]
+    together = {
+        result.key: result for stack in pack(trials, REGISTRY) for result in train_stack(stack, REGISTRY)
+    }
+    for made in trials:
+        [alone] = train_stack([made], REGISTRY)
+        assert np.array_equal(curves(alone), curves(together[made.key]), equal_nan=True)
+        assert alone.status == ("diverged" if made.seed == 3 else "ok")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shaken(RandomActivation):
+    """A line with one random number for each unit, normal and so of a stream with rejections."""
+
+    name: ClassVar[str] = "shaken"
+    size: Hyper = hyper(0.3, "[0, inf)")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return rng.standard_normal((1, shape[1]))
+
+    def forward(self, z: Array, noise: Array | None) -> Array:
+        return z if noise is None else z * (1 + self.size * noise)
+
+
+def test_an_activation_may_draw_fewer_numbers_than_it_has_units_and_examples() -> None:
+    agrees(with_components(REGISTRY, [Shaken]), activation="shaken")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bent(LearnedActivation):
+    """Two learned lines, with a gradient that the author adds up in place."""
+
+    name: ClassVar[str] = "bent"
+
+    def specs(self, units: int) -> Sequence[WeightSpec]:
+        return [
+            WeightSpec("up", (1, units), 1, units, "gain", 1.0),
+            WeightSpec("down", (1, 1), 1, 1, "gain", 0.1),
+        ]
+
+    def forward(self, z: Array, weights: Mapping[str, Array]) -> Array:
+        return np.where(z > 0, weights["up"] * z, weights["down"] * z)
+
+    def backward(
+        self, grad: Array, z: Array, a: Array, weights: Mapping[str, Array], grads: Mapping[str, Array]
+    ) -> Array:
+        up = grads["up"]
+        up += (grad * np.maximum(z, 0)).sum(axis=1, keepdims=True)
+        grads["down"][...] = (grad * np.minimum(z, 0)).sum(axis=(1, 2), keepdims=True)
+        return grad * np.where(z > 0, weights["up"], weights["down"])
+
+
+@pytest.mark.parametrize("network", [("mlp", {"hidden": [6, 4]}), ("rnn", {"hidden": 4})])
+def test_gradients_of_an_activations_weights_reach_the_optimizer(network: Any) -> None:
+    """Those of a place that is used several times, as in time, are added up."""
+    options: dict[str, Any] = {"network": network}
+    if network[0] == "rnn":
+        options |= {**DATA["regression"], "dataset": ("adding", {"n": 60, "steps": 4})}
+    agrees(with_components(REGISTRY, [Bent]), activation="bent", **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretched(Activation):
+    """A line whose slope is computed once from a hyperparameter."""
+
+    name: ClassVar[str] = "stretched"
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    _slope: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_slope", 2 * self.a)
+
+    def forward(self, z: Array) -> Array:
+        return self._slope * z
+
+
+class Kept(NamedTuple):
+    """A state of one array."""
+
+    sum: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Sparing(Optimizer):
+    """Gradient descent that goes by the number of the step in many ways."""
+
+    name: ClassVar[str] = "sparing"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    every: int = hyper(3, "int [1, inf)")
+    form: str = hyper("mod", ("mod", "late", "bits", "whole", "over", "power", "minus"))
+
+    def init(self, weight: Array) -> Kept:
+        return Kept(np.zeros_like(weight))
+
+    def step(self, weight: Array, grad: Array, state: Kept, t: int) -> tuple[Array, Kept]:
+        total = state.sum + grad
+        if self.form == "mod":
+            if t % self.every:
+                return np.zeros_like(weight), Kept(total)
+            return -self.lr * np.tanh(total) / self.every, Kept(np.zeros_like(weight))
+        if self.form == "late":
+            rate = min(1.0, t / 7) if t > self.every else 0.5 * (t == 2)
+            return -self.lr * rate * grad / max(1, t - self.every), Kept(total)
+        if self.form == "bits":
+            return -self.lr * grad * sum(2.0**-n for n in range(20) if t // 2**n % 2), Kept(total)
+        if self.form == "whole":
+            return -self.lr * grad / int(t), Kept(total)
+        if self.form == "power":
+            t += 1
+            return -self.lr * grad / (t**0.5 * (1 + abs(-t // self.every))), Kept(total)
+        if self.form == "minus":
+            return -self.lr * grad * (1 - (t > self.every)), Kept(np.where(t > 1, total, grad))
+        return -self.lr * grad * (1 / (t - self.every) if t > 0 else 1), Kept(total)
+
+
+@pytest.mark.parametrize("form", ["mod", "late", "power", "minus"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_formula_goes_by_the_number_of_the_step_as_with_pythons_number(form: str, schedule: str) -> None:
+    """Each `every` has kernels of its own, though the machine code of some is the same."""
+    registry = with_components(REGISTRY, [Sparing])
+    results = [
+        agrees(registry, optimizer=("sparing", {"form": form, "every": every}), schedule=schedule)
+        for every in (3, 4, 1, 3)
+    ]
+    assert np.array_equal(results[0], results[3])
+    assert not np.array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ("bits", "optimizer sparing goes more than 8 ways by the number of the step"),
+        ("whole", "optimizer sparing: the number of the step is used other than in arithmetic"),
+        ("over", "a number of the step is divided by 0"),
+    ],
+)
+def test_what_a_formula_may_not_do_with_the_number_of_the_step_is_said(form: str, why: str) -> None:
+    registry = with_components(REGISTRY, [Sparing])
+    made = trial("lanes", registry, optimizer=("sparing", {"form": form}))
+    assert why in why_not_lanes(made, registry)
+
+
+def test_few_steps_may_go_fewer_ways() -> None:
+    """Which steps there are is part of what a plan looks at."""
+    registry = with_components(REGISTRY, [Sparing])
+    bits = ("sparing", {"form": "bits"})
+    made = [trial("lanes", registry, optimizer=bits, steps=steps, eval_every=2) for steps in (20, 4, 20)]
+    assert [bool(why_not_lanes(one, registry)) for one in made] == [True, False, True]
+    agrees(registry, optimizer=bits, steps=4, eval_every=2)
+
+
+def test_a_way_of_later_steps_is_compared_with_its_formula_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from anncore.engine.lanes import operations, stack
+
+    registry = with_components(REGISTRY, [Sparing])
+    monkeypatch.setattr(stack, "_AGREED", set())
+    monkeypatch.setitem(operations.MAKERS, np.tanh, lambda code, x: code.times(x, code.number(1.5)))
+    monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
+    with pytest.raises(ComponentError, match="gives other updates of step 3 than the formulas"):
+        train_stack([trial("lanes", registry, optimizer="sparing")], registry)
+
+
+def test_which_weights_an_optimizer_treats_is_no_secret_of_the_first_network() -> None:
+    """Networks of 13 weights each, of which other ones are matrices."""
+    part = make_part(REGISTRY, "optimizer", ("l1_penalty", {"strength": 0.1}), **_inside("sgd"))
+    # 2-3-1 with biases has 9 weights in matrices; 2-1-... networks of other forms have others.
+    shapes = [[3], [2, 1], [3]]
+    results = [agrees(network=("mlp", {"hidden": hidden}), optimizer=part) for hidden in shapes]
+    assert np.array_equal(results[0], results[2])
+
+
+def _inside(name: str) -> dict[str, Any]:
+    return {"optimizer": (make_part(REGISTRY, "optimizer", (name, {"lr": 0.1})),)}
+
+
+@pytest.mark.parametrize(
+    "name", ["clip_norm", "lookahead", "swa", "accumulate", "grokfast", "cautious", "ema"]
+)
+@pytest.mark.parametrize("inner", ["momentum", "lamb"])
+def test_optimizers_inside_each_other_follow_a_schedule(name: str, inner: str) -> None:
+    part = make_part(REGISTRY, "optimizer", name, **_inside(inner))
+    agrees(optimizer=part, schedule="cosine")
+
+
+def test_a_number_that_an_activation_computes_once_is_each_trials_own() -> None:
+    registry = with_components(REGISTRY, [Stretched])
+    trials = [trial("lanes", registry, activation=("stretched", {"a": a})) for a in (0.5, 1.0, 2.0)]
+    [stack] = pack(trials, registry)
+    for result, made in zip(train_stack(stack, registry), stack, strict=True):
+        blas = dataclasses.replace(made, train=dataclasses.replace(made.train, engine="blas"))
+        [expected] = train_stack([blas], registry)
+        np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", ["full", 16, 7])
+@pytest.mark.parametrize("task", ["yes or no", "numbers"])
+def test_weights_of_examples_count(tmp_path: Path, task: str, batch_size: Any) -> None:
+    rng = np.random.default_rng(1)
+    rows = []
+    for at in range(60):
+        a, b = rng.normal(size=2)
+        y = f"{a - b * b:.5f}" if task == "numbers" else "yes" if a > b else "no"
+        rows.append(f"{a:.5f},{b:.5f},{('train', 'train', 'valid', 'test')[at % 4]},{y},{at % 4 * 0.7}")
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["a,b,part,y,w", *rows]) + "\n")
+    values = {"path": str(file), "target": "y", "split_column": "part", "weight": "w"}
+    more: dict[str, Any] = {"output": "identity", "loss": "mse"} if task == "numbers" else {}
+    options: dict[str, Any] = {"batch_size": batch_size, "split": Split(standardize=False), **more}
+    weighted = agrees(dataset=("csv", values), **options)
+    del values["weight"]
+    assert not np.allclose(weighted, agrees(dataset=("csv", values), **options))
