@@ -46,11 +46,13 @@ def texts(name: str) -> tuple[str, ...]:
     """The kernels of a training of the fixed set."""
     trial = module_of("test_lane_training").fixed_set()[name]
     stack = LaneStack([trial], REGISTRY, load([trial], REGISTRY))
-    shapes = (1, BLOCK, stack.network_outputs), (1, BLOCK, stack.data[0].outputs)
+    examples = 1 if stack.weighted else BLOCK
+    shapes = (1, examples, stack.network_outputs), (1, examples, stack.data[0].outputs)
     loss = LaneEvaluator(stack)._made_loss(*shapes)
     stack.write_updates()
-    made = [*stack._made_passes, *(update.made for update in stack._updates), stack._made_forward, loss]
-    return *(one.program.text for one in made), driver_program().text
+    updates = [program for update in stack._updates for program in update.prepare(trial.train.steps)]
+    made = [*stack._made_passes, stack.made_forward, loss]
+    return *(one.text for one in (*(own.program for own in made), *updates)), driver_program().text
 
 
 @cache
