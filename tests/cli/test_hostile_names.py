@@ -21,7 +21,7 @@ from terminal import on_a_terminal
 from anncore import load_run
 from anncore.cli.group import cli
 from anncore.cli.progress import progress
-from anncore.evidence.results import FORMULA
+from anncore.evidence.csv_text import FORMULA
 from anncore.report.latex import escape as latex_text
 from anncore.report.refresh import render
 from anncore.report.view import Section, Table, first_screen, sections

@@ -349,7 +349,7 @@ def test_status_shows_a_running_sweep_and_watches_it_to_its_end(
     monkeypatch.setattr("anncore.running.progress.FRESH", 1e9)
     line = "Running: tuning, 1.2 of 4 trials, 20% of all work, 70 s so far, about 5 min left\n"
     assert line in invoke("status", "reports/x").stdout
-    assert json.loads(invoke("status", "reports/x", "--json").stdout)["running"] == event
+    assert json.loads(invoke("status", "reports/x", "--json").stdout)["running"] == {**event, "compiled": 0.0}
     looks = Looks(folder)
     monkeypatch.setattr("anncore.cli.status.time.sleep", looks)
     watched = invoke("status", "reports/x", "--watch").stdout
@@ -382,7 +382,7 @@ def test_status_sees_a_sweep_of_another_machine_without_its_store(
     assert "It runs on far, another machine.\n" in result.stdout
     assert "Workers: 3, 1 was lost, 12.5 trials per second\n" in result.stdout
     plain = json.loads(invoke("status", "reports/x", "--json").stdout)
-    assert (plain["host"], plain["running"], plain["phases"]) == ("far", event, phases)
+    assert (plain["host"], plain["running"], plain["phases"]) == ("far", {**event, "compiled": 0.0}, phases)
     assert plain["workers"] == {"used": 3, "lost": 1, "trials_per_second": 12.5}
 
     content["time"] = time.time() - 3600  # killed an hour ago
