@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,28 @@ def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
         function(table_of(arguments).ctypes.data)
 
     return call
+
+
+class Called:
+    """A kernel that is called again and again, most often with the same arrays.
+
+    names: of its table's entries. Where an entry is the object that it was before, its address stands.
+    """
+
+    def __init__(self, text: str, names: Sequence[str]) -> None:
+        self._function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text))
+        self._given: list[Argument | None] = [None] * len(names)
+        self._names, self._table = names, np.zeros(len(names), np.int64)
+        self._address = self._table.ctypes.data
+
+    def __call__(self, values: Mapping[str, Argument]) -> None:
+        """Call it with arrays by name, and lengths."""
+        for at, name in enumerate(self._names):
+            one = values[name]
+            if one is not self._given[at]:
+                self._given[at] = one
+                self._table[at] = one if isinstance(one, int) else one.ctypes.data
+        self._function(self._address)
 
 
 def table_of(arguments: Sequence[Argument]) -> Array:

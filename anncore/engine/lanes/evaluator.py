@@ -10,7 +10,7 @@ import numpy as np
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
 from anncore.engine.evaluation import Evaluator, Outputs
-from anncore.engine.lanes.compiling import Argument, Kernel, kernel
+from anncore.engine.lanes.compiling import Argument, Called
 from anncore.engine.lanes.graphs import hyper_inputs, loss_graph
 from anncore.engine.lanes.made import Made, made
 from anncore.engine.lanes.places import Lanes, aligned
@@ -57,8 +57,8 @@ class LaneEvaluator(Evaluator):
     def __init__(self, stack: Any) -> None:
         super().__init__(stack)
         self._targets: dict[Any, tuple[Array, Array]] = {}
-        self._losses: dict[Any, tuple[Kernel, Array, Array]] = {}
-        self._passes: tuple[Kernel, Array, Array] | None = None
+        self._losses: dict[Any, tuple[Called, Array, Array]] = {}
+        self._passes: tuple[Called, Array, Array] | None = None
         # By number of examples, the order of blocks, where it lies, and memory for what comes of them.
         self._places: dict[int, tuple[Array, Array, Array]] = {}
         self._firsts = stack.lanes.firsts(self._group)
@@ -73,7 +73,7 @@ class LaneEvaluator(Evaluator):
         if self._passes is None:
             own = stack.made_forward
             work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            self._passes = kernel(own.program.text), stack.hypers(own.hypers), work
+            self._passes = Called(own.program.text, FORWARD), stack.hypers(own.hypers), work
         function, hypers, work = self._passes
         examples = x.shape[1]
         blocks = -(-examples // BLOCK)
@@ -96,7 +96,7 @@ class LaneEvaluator(Evaluator):
             "work": work,
             "z": z,
         }
-        function([values[name] for name in FORWARD])
+        function(values)
         return LaneOutputs(lanes, z[:, :examples])
 
     def _addresses(self, x: Array) -> Array:
@@ -144,7 +144,7 @@ class LaneEvaluator(Evaluator):
         if shapes not in self._losses:
             own = self._made_loss(*shapes)
             work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            self._losses[shapes] = kernel(own.program.text), stack.hypers(own.hypers), work
+            self._losses[shapes] = Called(own.program.text, LOSS), stack.hypers(own.hypers), work
         function, hypers, work = self._losses[shapes]
         targets = self._target(y)
         values: dict[str, Argument] = {
@@ -159,7 +159,7 @@ class LaneEvaluator(Evaluator):
             "examples": examples,
             "w": targets if weights is None else lanes.put(np.asarray(weights, stack.dtype)),
         }
-        function([values[name] for name in LOSS])
+        function(values)
         result = np.empty((lanes.trials, 1), lanes.dtype)
         lanes.take(self._means, result)
         result[np.isnan(result)] = np.nan  # its sign, which is stored with it, is the processor's choice

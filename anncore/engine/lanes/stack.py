@@ -16,7 +16,7 @@ from anncore.engine.batches import Batches, distinct, total_steps
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.lanes.agreement import refuse_disagreement
-from anncore.engine.lanes.compiling import Argument, address, kernel
+from anncore.engine.lanes.compiling import Argument, Called, address
 from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
 from anncore.engine.lanes.facts import facts_of, signature
@@ -192,7 +192,7 @@ class LaneStack(Stack):
                 _AGREED.update(texts)
         functions = [address(program.text) for program in passes]
         self._functions = functions[0], functions[-1]
-        self._driver = kernel(driver_program().text)
+        self._driver = Called(driver_program().text, TRAINING)
         most = max(program.work for program in programs)
         self._work = aligned((most, self.lanes.lanes), self.dtype)
         self._hypers = [self.hypers(made.hypers) for made in self._made_passes]
@@ -292,7 +292,7 @@ class LaneStack(Stack):
             "tables": turns.tables,
             "sections": turns.sections,
         }
-        self._driver([values[name] for name in TRAINING])
+        self._driver(values)
 
     @cached_property
     def _draws(self) -> Draws:

@@ -396,8 +396,9 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     monkeypatch.setattr("anncore.engine.lanes.products.registers", lambda: registers)
     monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
     monkeypatch.setattr("anncore.engine.lanes.written.name_of", lambda key, components: "")  # nothing is kept
-    for module, name in ((stack, "kernel"), (stack, "address"), (updates, "address")):
-        monkeypatch.setattr(module, name, partial(getattr(compiling, name), processor=processor))
+    compiled = partial(compiling.address, processor=processor)
+    for module in (compiling, stack, updates):
+        monkeypatch.setattr(module, "address", compiled)
     for result, known in zip(train_stack(trials, REGISTRY), expected, strict=True):
         assert np.array_equal(numbers(result), known)
     lengths.append(LaneStack(trials, REGISTRY, ON_DATA.load(trials, REGISTRY)).write_passes())
