@@ -100,7 +100,7 @@ class Lowering:
 
     def _copied(self, node: Node, place: Place) -> None:
         """Append a copy as a part of its own."""
-        self._views, self._making = {}, set()
+        self._once, self._views, self._making = {}, {}, set()  # what the last loop loaded is its own
         with self._code.part():
             self._copy(node, place)
 

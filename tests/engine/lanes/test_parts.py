@@ -10,11 +10,16 @@ from shipped import REGISTRY
 from shipped_bits import DATA
 from trial_factory import make_trial
 
+from anncore.contract.derivatives.symbols import Graph
 from anncore.engine.lanes import code as codes, made, stack as stacks, written
 from anncore.engine.lanes.code import Code
 from anncore.engine.lanes.compiling import kernel
+from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.parts import Part, joined
+from anncore.engine.lanes.places import aligned
+from anncore.engine.lanes.programs import _Kernel
 from anncore.engine.lanes.stack import LaneStack
+from anncore.engine.lanes.workspace import Place, Workspace
 from anncore.engine.problem import ON_DATA
 from anncore.engine.training import train_stack
 
@@ -106,3 +111,22 @@ def test_a_deeper_network_is_hardly_longer_to_compile() -> None:
         trial = make_trial(REGISTRY, network=("mlp", {"hidden": [5] * depth}), engine="lanes", steps=5)
         lengths.append(LaneStack([trial], REGISTRY, ON_DATA.load([trial], REGISTRY)).write_passes())
     assert lengths[1] < 1.2 * lengths[0]
+
+
+def test_a_number_that_a_shared_loop_loaded_is_loaded_again_where_it_is_copied() -> None:
+    graph = Graph()
+    one, other, factor = (graph.input(np.ones((8, *shape))) for shape in ((2, 2), (2, 2), (1, 1)))
+    names = ["one", "other", "factor", "first", "second", "kept", "work"]
+    built = _Kernel("float64", names)
+    at = {name: Place(place) for name, place in built.arguments.items()}
+    inputs = {one.node: at["one"], other.node: at["other"], factor.node: at["factor"]}
+    first, second = (one @ one * factor).node, (other @ other * factor).node
+    ends = [(first, at["first"]), (second, at["second"]), (factor.node, at["kept"])]
+    Lowering(built.code, inputs, ends, Workspace(at["work"].pointer))
+    text = built.code.function()
+    assert text.count("call void @part0") == 2
+    arrays = {name: aligned((64 if name == "work" else 4, 8), "float64") for name in names}
+    for value, name in enumerate(("one", "other", "factor"), start=2):
+        arrays[name][...] = value
+    kernel(text)([arrays[name] for name in names])
+    assert [arrays[name].max() for name in ("first", "second", "kept")] == [2 * 2 * 2 * 4, 2 * 3 * 3 * 4, 4]
