@@ -85,7 +85,7 @@ def apart(lanes: Array, formulas: Array, more: float = 0.0) -> float:
     sound = np.isfinite(formulas)
     if not sound.any():
         return 0.0
-    bound = CLOSE[str(formulas.dtype)] * np.abs(formulas[sound]).max() + more
+    bound = CLOSE[str(lanes.dtype)] * np.abs(formulas[sound]).max() + more
     off = ~(np.abs(lanes[sound] - formulas[sound]) <= bound)
     return float(off.mean())
 
