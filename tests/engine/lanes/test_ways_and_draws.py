@@ -159,6 +159,23 @@ class Stretched(Activation):
         return self._slope * z
 
 
+@dataclasses.dataclass(frozen=True)
+class Flagged(Activation):
+    """A line, and a bend where that is asked for."""
+
+    name: ClassVar[str] = "flagged"
+    bent: bool = hyper(True, "bool")
+
+    def forward(self, z: Array) -> Array:
+        bend = np.clip(z, False, True) * self.bent + np.where(z > 0.5, z, self.bent)
+        return z - np.where(self.bent, bend, 0) - (1 - self.bent) * z * ((z > 0) & True)
+
+
+@pytest.mark.parametrize("bent", [True, False])
+def test_truth_values_count_as_numbers(bent: bool) -> None:
+    agrees(with_components(REGISTRY, [Flagged]), activation=("flagged", {"bent": bent}))
+
+
 class Kept(NamedTuple):
     """A state of one array."""
 
