@@ -316,6 +316,11 @@ def _refuse_out_of_bounds(metric: Any, values: Array) -> None:
         )
 
 
+def of_one_sign(values: Array) -> Array:
+    """Return numbers in which no NaN has a sign, as that depends on how many trials share an operation."""
+    return np.where(np.isnan(values), np.nan, values)
+
+
 class History:
     """The values of every evaluation, by trial."""
 
@@ -329,7 +334,7 @@ class History:
         self._steps.append(t)
         for name, column in columns.items():
             values = np.full(self._trials, np.nan)
-            values[rows] = column
+            values[rows] = of_one_sign(column)
             self._values.setdefault(name, []).append(values)
 
     @property

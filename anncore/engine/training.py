@@ -16,7 +16,7 @@ from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
 from anncore.engine.batches import total_steps as total_steps
-from anncore.engine.evaluation import History
+from anncore.engine.evaluation import History, of_one_sign
 from anncore.engine.problem import PROBLEMS, problem_of
 from anncore.engine.process import one_blas_thread, prepare_process
 
@@ -285,7 +285,11 @@ class _Run:
         table[diverged[:, None] & others] = math.nan
         diverged |= _exploded(finals, limits)
         indices = self.rows[rows].tolist()
-        steps, metrics, curves = self.history.steps, numbers_of(names, table), self.history.curves(indices)
+        steps, metrics, curves = (
+            self.history.steps,
+            numbers_of(names, of_one_sign(table)),
+            self.history.curves(indices),
+        )
         for i, (_, stopped) in enumerate(closing.values()):
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,

@@ -159,6 +159,27 @@ def test_patience_counts_evaluations_without_improvement(registry: Registry) -> 
     assert result.steps == (0, 10, 20, 30)
 
 
+@pytest.mark.parametrize("engine", ["blas", "lanes"])
+def test_no_sign_of_a_nan_is_kept(registry: Registry, engine: str) -> None:
+    """NumPy gives one or the other by the number of trials that it computes at once."""
+    trial = make_trial(
+        registry,
+        engine=engine,
+        seed=10,
+        network=("mlp", {"hidden": [4, 4]}),
+        dataset=("two_moons", {"n": 97}),
+        optimizer=("sgd", {"lr": 1e30}),
+        batch_size=17,
+        steps=10,
+        eval_every=7,
+        watch=("gradient_norm",),
+    )
+    [result] = train_stack([trial], registry)
+    numbers = np.concatenate([*result.curves.values(), list(result.metrics.values())])
+    assert np.isnan(numbers).any()
+    assert not np.signbit(numbers[np.isnan(numbers)]).any()
+
+
 def test_worse_than_a_multiple_of_chance_is_divergence(registry: Registry) -> None:
     # Standardised targets: always predicting the mean costs 1, so a limit of 1e-6 is out of reach.
     trial = make_trial(registry, dataset="friedman", output="identity", loss="mse")

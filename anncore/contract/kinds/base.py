@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -26,6 +27,10 @@ unsupervised: the data have no target. The network gives back its input, so the 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "unsupervised")
 REAL_TASKS: tuple[Task, ...] = ("regression", "unsupervised")
 """The tasks whose targets are real numbers; those of the others are classes."""
+
+
+LOADED = time.time()
+"""When this process had the first component: whose file is younger may be another code than what runs."""
 
 
 class Component(ABC):

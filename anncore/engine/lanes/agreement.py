@@ -18,6 +18,8 @@ CLOSE = {"float32": 1e-3, "float64": 1e-8}
 """How far numbers may lie apart, as a share of the largest: rounding, many times over."""
 MOST_APART = 0.1
 """The share of numbers that may lie further apart: at a kink rounding decides which slope counts."""
+TIMES = 32
+"""How many times a change by one rounding of every weight may be exceeded: each operation rounds as well."""
 
 
 def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
@@ -43,6 +45,8 @@ def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
             one = type(stack)([trial], stack.registry, [data], agreed=True)
             one.initialize()
             one.advance(t, t, t + 1)
+        # One that has made no step: a first state may be made of the learning rate, which steps change.
+        other = Stack([trial], stack.registry, [data])
         other.initialize()
         other.grads[...] = one.gradients
         other.update(t, t + 1)
@@ -50,24 +54,50 @@ def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
     ours, theirs = stack.evaluator_of(one), Evaluator(other)
     for name, values in other.weights.items():
         values[...] = one.weights[name]
-    losses = [np.stack(list(each.curve([]).values())) for each in (ours, theirs)]
-    stages |= {"losses": (losses[0], losses[1])}
+    stages |= {"losses": (_losses(ours), _losses(theirs))}
+
+    def gradients_nearby() -> Array:
+        nearby = Stack([trial], stack.registry, [data])
+        nearby.initialize()
+        _move(nearby.theta)
+        nearby.step(1, 2)
+        return nearby.grads
+
+    def losses_nearby() -> Array:
+        _move(other.theta)
+        return _losses(Evaluator(other))
+
+    nearby = {"gradients": gradients_nearby, "losses": losses_nearby}
     for name, (lanes, formulas) in stages.items():
-        if apart(lanes, formulas) > MOST_APART:
+        if apart(lanes, formulas) <= MOST_APART:
+            continue
+        # Formulas that a rounding of the weights changes more than usual may differ as much more.
+        change = TIMES * np.abs(nearby[name]() - formulas) if name in nearby else np.zeros(1)
+        if apart(lanes, formulas, float(change[np.isfinite(change)].max(initial=0.0))) > MOST_APART:
             raise ComponentError(
                 f"the engine 'lanes' gives other {name} than the formulas of {_names(trial)}, by more than "
                 "rounding explains; write [train] engine = 'blas', and please report it."
             )
 
 
-def apart(lanes: Array, formulas: Array) -> float:
-    """Return the share of numbers that differ by more than rounding explains."""
+def apart(lanes: Array, formulas: Array, more: float = 0.0) -> float:
+    """Return the share of numbers that differ by more than rounding explains, and `more`."""
     sound = np.isfinite(formulas)
     if not sound.any():
         return 0.0
-    bound = CLOSE[str(formulas.dtype)] * np.abs(formulas[sound]).max()
+    bound = CLOSE[str(lanes.dtype)] * np.abs(formulas[sound]).max() + more
     off = ~(np.abs(lanes[sound] - formulas[sound]) <= bound)
     return float(off.mean())
+
+
+def _losses(evaluator: Any) -> Array:
+    return np.stack(list(evaluator.curve([]).values()))
+
+
+def _move(weights: Array) -> None:
+    """Change each weight by one rounding, up or down."""
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], weights.dtype), weights.shape)
+    weights *= 1 + signs * np.finfo(weights.dtype).eps
 
 
 def _names(trial: Trial) -> str:

@@ -29,7 +29,8 @@ def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, processor, features))
 
     def call(arguments: Sequence[Argument]) -> None:
-        function(table_of(arguments).ctypes.data)
+        table = table_of(arguments)  # it must stay in memory during the call
+        function(table.ctypes.data)
 
     return call
 

@@ -162,5 +162,4 @@ class LaneEvaluator(Evaluator):
         function(values)
         result = np.empty((lanes.trials, 1), lanes.dtype)
         lanes.take(self._means, result)
-        result[np.isnan(result)] = np.nan  # its sign, which is stored with it, is the processor's choice
         return result[:, 0]

@@ -167,4 +167,4 @@ def fixed_power(code: Code, base: str, exponent: float) -> str | None:
 
 def truths(args: Sequence[Any]) -> list[bool]:
     """Return which arguments are truth values."""
-    return [getattr(arg, "dtype", np.dtype(float)).kind == "b" for arg in args]
+    return [isinstance(arg, bool) or getattr(arg, "dtype", np.dtype(float)).kind == "b" for arg in args]

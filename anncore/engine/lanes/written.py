@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.kinds import base
 from anncore.contract.session_code import has_no_home
 from anncore.engine.lanes.compiling import machine
 from anncore.engine.lanes.kept import keep_code, kept_code, named
@@ -53,7 +54,9 @@ def write(name: str, entries: list[Any]) -> None:
 
 @cache
 def _content(root: str) -> str:
-    """Return a digest of all code of a package or module; "" where that is not in a few files."""
+    """Return a digest of all code of a package or module; "" where that is not in a few files, or not that
+    which runs: a file may have been edited since it was imported.
+    """
     module = sys.modules.get(root)
     file = getattr(module, "__file__", None)
     if module is None or file is None or root == "__main__":
@@ -66,6 +69,8 @@ def _content(root: str) -> str:
     try:
         for path in files:
             content = path.read_bytes()
+            if path.stat().st_mtime >= base.LOADED:
+                return ""
             whole.update(f"{path}\n{len(content)}\n".encode() + content)
     except OSError:
         return ""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from anncore.engine.lanes import kept
+from anncore.engine.lanes import compiling, kept
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +115,25 @@ def test_the_folder_does_not_grow_without_end(folder: Path, monkeypatch: pytest.
         kept.keep_code(f"name{number}", b"code")
     assert len(list(folder.iterdir())) <= 10
     assert kept.kept_code("name24") == b"code"
+
+
+def test_a_table_stays_in_memory_while_its_kernel_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel reads its table at each step, and other threads may take memory meanwhile."""
+    tables: list[Any] = []
+    alive: list[bool] = []
+    table_of = compiling.table_of
+
+    def noted(arguments: Any) -> Any:
+        table = table_of(arguments)
+        tables.append(weakref.ref(table))
+        return table
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    def function(_: int) -> None:
+        alive.append(tables[0]() is not None)
+
+    place = ctypes.cast(function, ctypes.c_void_p).value
+    monkeypatch.setattr(compiling, "table_of", noted)
+    monkeypatch.setattr(compiling, "address", lambda *_: place)
+    compiling.kernel.__wrapped__("a text")([np.zeros(3), 2])
+    assert alive == [True]

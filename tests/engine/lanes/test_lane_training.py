@@ -183,6 +183,30 @@ def test_a_kernel_that_disagrees_with_the_formula_is_refused(
         train_stack([trial(activation="tanh")], REGISTRY)
 
 
+UNSTEADY: dict[str, dict[str, Any]] = {
+    # Four steps of sin(30 z): gradients of 6e9, in which a rounding of the weights is the eighth digit.
+    "sines in time": {
+        **DATA["regression"],
+        "dataset": ("adding", {"n": 60, "steps": 4}),
+        "network": ("rnn", {"hidden": 4}),
+        "activation": "sine",
+        "dtype": "float64",
+    },
+    # Its first state is made of the learning rate, which the schedule lowers at the first step.
+    "a rate in the first state": {"optimizer": "ftrl", "schedule": "inverse_sqrt"},
+}
+
+
+@pytest.mark.parametrize("name", UNSTEADY)
+def test_what_rounding_explains_is_not_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or whether a trial trains would depend on which one of its structure a process met first."""
+    from anncore.engine.lanes import stack
+
+    for seed in range(4):
+        monkeypatch.setattr(stack, "_AGREED", set())
+        one(seed=seed, steps=2, **UNSTEADY[name])
+
+
 def test_numbers_at_a_kink_may_differ_and_others_may_not() -> None:
     formulas = np.linspace(-1, 1, 100)
     lanes = formulas.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,9 @@ def test_another_code_or_processor_has_another_name(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which tells versions apart by seconds
     names = set()
     for slope in ("0.5", "0.25"):
-        (tmp_path / "bend_of_mine.py").write_text(CODE.replace("SLOPE", slope))
+        file = tmp_path / "bend_of_mine.py"
+        file.write_text(CODE.replace("SLOPE", slope))
+        os.utime(file, (0, 0))  # as if it had been there before this process
         monkeypatch.delitem(sys.modules, "bend_of_mine", raising=False)
         written._content.cache_clear()
         import bend_of_mine  # type: ignore[import-not-found]
@@ -146,6 +149,20 @@ def test_another_code_or_processor_has_another_name(tmp_path: Path, monkeypatch:
     names.add(written.name_of("key", []))
     assert len(names) == 5
     assert "" not in names
+
+
+def test_of_a_file_that_may_have_changed_since_it_was_imported_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the next process would find kernels of the old code under the name of the new one."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = tmp_path / "bend_of_yours.py"
+    file.write_text(CODE.replace("SLOPE", "0.5"))
+    import bend_of_yours  # type: ignore[import-not-found]
+
+    file.write_text(CODE.replace("SLOPE", "0.25"))
+    assert written.name_of("key", [bend_of_yours.Bend()]) == ""
 
 
 def test_of_a_class_that_nobody_can_find_again_nothing_is_kept(counted: Counted) -> None:
