@@ -22,6 +22,7 @@ from anncore.engine.lanes.update_graphs import leaves, update_graph
 from anncore.engine.nested import nested, scope_of
 from anncore.engine.optimizing import OptimizerRun
 
+MOST_STEPS = 1 << 20  # of which is looked up which way each goes
 Form = tuple[Any, bool, int | None]
 """A form of an update: its key, whether it is one loop over any number of weights, and the step that it is
 recorded at, None where the number of the step is a number like any other."""
@@ -37,6 +38,7 @@ class Ways:
         self.made: list[Made] = []
         self.examples: list[int] = []  # a step of each way
         self._kinds = np.empty(0, np.int64)  # by step from 1 on, its way
+        self._looked = 0  # up to which step numbers made of the step's are known to be sound
 
     @property
     def depend_on(self) -> set[str]:
@@ -49,6 +51,19 @@ class Ways:
 
     def kinds(self, first: int, last: int) -> Array:
         """Return which of `made` makes each of the steps from `first` to `last`."""
+        if not self.made:
+            self._extend(1)
+        [way, *others] = [one.program.way for one in self.made]
+        if not way.asked and not others:  # all steps go one way, however many they are
+            if last > self._looked:
+                way.values(np.arange(1, min(last, MOST_STEPS) + 1))  # which refuses what divides by 0
+                self._looked = last
+            return np.zeros(last - first + 1, np.int64)
+        if last > MOST_STEPS:
+            name = self._run.optimizer.name
+            raise Unlowerable(
+                f"optimizer {name} asks for the number of the step, of more than {MOST_STEPS:,}"
+            )
         if last > len(self._kinds):
             self._extend(last)
         return self._kinds[first - 1 : last]
@@ -58,6 +73,7 @@ class Ways:
         kinds = np.full(len(steps), -1, np.int64)
         for kind, one in enumerate(self.made):
             kinds[one.program.way.goes(steps) & (kinds < 0)] = kind
+            one.program.way.values(steps[kinds == kind])
         while (kinds < 0).any():
             name = self._run.optimizer.name
             if len(self.made) == MOST_WAYS:

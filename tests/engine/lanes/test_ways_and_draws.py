@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 from shipped import REGISTRY
-from shipped_bits import DATA
+from shipped_bits import DATA, default_part
 from trial_factory import make_part, make_trial
 
 from anncore import (
@@ -25,7 +25,7 @@ from anncore import (
 )
 from anncore.contract.errors import ComponentError
 from anncore.contract.handed_over import with_components
-from anncore.contract.trial import Split, Trial
+from anncore.contract.trial import Split, Stop, Trial
 from anncore.engine.lanes import drawing, stack as stacks
 from anncore.engine.lanes.choice import why_not_lanes
 from anncore.engine.packing import pack
@@ -316,3 +316,14 @@ def test_weights_of_examples_count(
     agrees(dataset=("csv", values), dtype="float32", rtol=1e-3, **options)
     del values["weight"]
     assert not np.allclose(weighted, agrees(dataset=("csv", values), **options))
+
+
+def test_steps_without_end_take_no_memory() -> None:
+    """Training that stops by itself may ask for a billion steps; one number each would be gigabytes."""
+    patient = {"steps": 1_000_000_000, "stop": Stop(patience=1, min_delta=1e9)}
+    [result] = train_stack([trial(optimizer="adam", **patient)], REGISTRY)
+    assert (result.status, result.steps_done, result.stopped) == ("ok", 5, "patience")
+    asking = trial(**patient)
+    swa = default_part(REGISTRY, REGISTRY.get("optimizer", "swa"))
+    asking = dataclasses.replace(asking, parts={**asking.parts, "optimizer": swa})
+    assert "asks for the number of the step, of more than 1,048,576" in why_not_lanes(asking, REGISTRY)
