@@ -52,7 +52,7 @@ class Trouble(Optimizer):
             time.sleep(600)
         if self.how == "hang-later" and t == 20:
             time.sleep(600)
-        if self.how == "slow":
+        if self.how == "slow" and float(np.abs(grad).max()) >= 0:  # a look keeps the step from being compiled
             time.sleep(0.01)
         if self.how == "nan":
             return grad * np.nan, ()
