@@ -98,7 +98,7 @@ WIDTH = "document.documentElement.scrollWidth"
 
 def test_a_sweep_that_runs_is_seen_from_its_begin_to_its_end(window: Browser, tmp_path: Path) -> None:
     # Some seconds, so that a page that looks every second sees it run, also on a machine with much to do.
-    experiment = load(tmp_path, SLOW, hidden=HIDDEN, overrides=["train.steps=90"])
+    experiment = load(tmp_path, SLOW, hidden=HIDDEN, overrides=["train.steps=30"])
     served = Served(tmp_path / "run")
     running = threading.Thread(
         target=sweep, args=(experiment,), kwargs={"out": tmp_path / "run", "executor": "serial"}, daemon=True
