@@ -13,7 +13,7 @@ mkdir -p "$work"
 # Debian 12 with its Python 3.11, unpacked and not installed, as nothing of it starts by itself.
 if [ ! -d "$work/root" ]; then
     mmdebstrap --variant=extract --architectures=arm64 --include=python3,libstdc++6,zlib1g \
-        bookworm "$work/root.new" http://deb.debian.org/debian
+        bookworm "$work/root.new"
     mv "$work/root.new" "$work/root"
 fi
 
