@@ -12,6 +12,7 @@ from anncore.contract.kinds import Array
 from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.lanes.arithmetic import refuse_other_arithmetic
+from anncore.engine.lanes.evaluator import LaneEvaluator
 from anncore.engine.network_stack import Stack
 
 CLOSE = {"float32": 1e-3, "float64": 1e-8}
@@ -51,7 +52,7 @@ def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
         other.grads[...] = one.gradients
         other.update(t, t + 1)
         stages["updates" if t == 1 else f"updates of step {t}"] = one.theta - start, other.theta - start
-    ours, theirs = stack.evaluator_of(one), Evaluator(other)
+    ours, theirs = LaneEvaluator(one), Evaluator(other)
     for name, values in other.weights.items():
         values[...] = one.weights[name]
     stages |= {"losses": (_losses(ours), _losses(theirs))}

@@ -18,7 +18,7 @@ from anncore.engine.datasets import Prepared
 from anncore.engine.lanes.agreement import refuse_disagreement
 from anncore.engine.lanes.compiling import Argument, Called, address
 from anncore.engine.lanes.drawing import Draws
-from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
+from anncore.engine.lanes.evaluator import BLOCK
 from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
@@ -227,11 +227,6 @@ class LaneStack(Stack):
         if self._loaded and all(update.finite for update in self._updates):
             return {}
         return super().stuck()
-
-    @staticmethod
-    def evaluator_of(stack: LaneStack) -> LaneEvaluator:
-        """Return what scores a stack."""
-        return LaneEvaluator(stack)
 
     @cached_property
     def sources(self) -> Sources:

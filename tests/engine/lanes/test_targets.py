@@ -14,8 +14,9 @@ from shipped import REGISTRY
 
 from anncore.engine.batches import load
 from anncore.engine.lanes.code import Code
+from anncore.engine.lanes.evaluator import BLOCK, LaneEvaluator
 from anncore.engine.lanes.programs import driver_program
-from anncore.engine.lanes.stack import BLOCK, LaneEvaluator, LaneStack
+from anncore.engine.lanes.stack import LaneStack
 
 pytest.importorskip("llvmlite")
 
