@@ -185,8 +185,9 @@ def _running(now: Progressed) -> str:
         so_far = f"{duration(now.elapsed)} so far{compiled(now.compiled)}"
         return f"Running: {PHASES[now.phase].lower()}, {STARTING}, {so_far}"
     left = "" if now.left is None else f", about {duration(now.left)} left"
+    done = f"{now.done:.1f}".removesuffix(".0")
     return (
-        f"Running: {PHASES[now.phase].lower()}, {now.done:.1f} of {now.total} trials, {now.share:.0%} of all "
+        f"Running: {PHASES[now.phase].lower()}, {done} of {now.total} trials, {now.share:.0%} of all "
         f"work, {duration(now.elapsed)} so far{left}{compiled(now.compiled)}"
     )
 

@@ -390,6 +390,14 @@ def test_status_sees_a_sweep_of_another_machine_without_its_store(
     assert invoke("status", "reports/x").exit_code == 2
 
 
+def test_whole_trials_are_counted_without_a_decimal() -> None:
+    from anncore.cli.status import _running
+    from anncore.contract.events import Progressed
+
+    now = Progressed("tune", 1365.0, 2170, 0.34, 4.0, 4.0)
+    assert "tuning, 1365 of 2170 trials, 34% of all work" in _running(now)
+
+
 def test_a_sweep_that_was_killed_does_not_run(place: Path) -> None:
     sweep()
     event = {"phase": "tune", "done": 1.25, "total": 4, "share": 0.2, "elapsed": 70.0, "left": 280.0}
