@@ -75,7 +75,7 @@ def test_status_says_so_too() -> None:
     assert line == "Running: tuning, starting workers, 4 s so far, 1.2 s for kernels"
     line = _running(Progressed("tune", 12.0, 48, 0.25, 40.0, 120.0, 31.0))
     assert line == (
-        "Running: tuning, 12.0 of 48 trials, 25% of all work, 40 s so far, about 2 min left, 31 s for kernels"
+        "Running: tuning, 12 of 48 trials, 25% of all work, 40 s so far, about 2 min left, 31 s for kernels"
     )
 
 
