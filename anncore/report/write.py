@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,12 +77,14 @@ def writing_report(
     report = plain(content)
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
-    views = {
-        "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
-        "report.md": render_markdown(report),
-        "report.html": render_html(report, drawn.pictures, drawn.pixels, drawn.phones),
+    views: dict[str, Callable[[], str]] = {
+        "report.html": lambda: render_html(report, drawn.pictures, drawn.pixels, drawn.phones),
+        "report.md": lambda: render_markdown(report),
+        "report.json": lambda: json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
     }
-    files |= {name: readable(text).encode() for name, text in views.items()}
+    with old_objects_left_alone():
+        texts = shared(lambda piece: list(views.values())[piece](), len(views), cores())
+    files |= {name: readable(text).encode() for name, text in zip(views, texts, strict=True)}
     replace_files({folder / name: data for name, data in files.items()})
     _remove_old_figures(folder / "figures", {Path(name).name for name in files})
     yield report

@@ -37,8 +37,6 @@ def to_both(figure: Any) -> tuple[str, bytes]:
     buffer, (width, height) = io.StringIO(), figure.get_size_inches()
     pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
     try:
-        if figure.images or any(ax.images for ax in figure.axes):
-            raise ForEachAloneError
         vectors: Any = Vectors((width, height), buffer, figure.dpi)
         # Letters that are fitted to pixels are wider than their outlines: what ends at a line would run over.
         with _laid_out_in_points(figure), rc_context({"text.hinting": "none"}):

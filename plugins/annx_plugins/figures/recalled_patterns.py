@@ -85,13 +85,15 @@ class _Recall(NamedTuple):
 
 def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
     """Return by problem and arm what was recalled, in the order of the report."""
+    fitting = {key: snapshot for key, snapshot in data.snapshots.items() if _fits(snapshot)}
+    if not fitting:
+        return {}
     report = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
     recalls: dict[str, dict[str, _Recall]] = {}
     for problem in data.report["problems"]:
         for arm in data.report["arms"]:
             mine = report[(report["problem"] == problem) & (report["label"] == arm)].sort_values("seed")
-            shown = [data.snapshots[key] for key in mine["key"] if key in data.snapshots]
-            shown = [snapshot for snapshot in shown if _fits(snapshot)]
+            shown = [fitting[key] for key in mine["key"] if key in fitting]
             if shown:
                 recalls.setdefault(problem, {})[arm] = _recall(shown)
     return recalls
