@@ -30,11 +30,18 @@ class _Letters(TextToPath):
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> Any:
         """Return how large a line of text is, in points."""
-        key = (s, hash(prop), ismath)
-        size = self._sizes.get(key)
-        if size is None:
-            size = self._sizes[key] = super().get_text_width_height_descent(s, prop, ismath)
-        return size
+        scale = prop.get_size_in_points() / self.FONT_SCALE
+        width, height, descent = self.size(s, prop, ismath)
+        return width * scale, height * scale, descent * scale
+
+    def size(self, s: str, prop: Any, ismath: Any = False) -> tuple[float, float, float]:
+        """Return width, height and descent of a line of text that is FONT_SCALE points high."""
+        key = (s, ismath, *_shape(prop))
+        if key not in self._sizes:
+            whole = prop.copy()
+            whole.set_size(self.FONT_SCALE)
+            self._sizes[key] = super().get_text_width_height_descent(s, whole, ismath)
+        return self._sizes[key]
 
     def get_glyphs_with_font(
         self,
@@ -57,7 +64,7 @@ class _Letters(TextToPath):
 
     def outline(self, s: str, prop: Any, ismath: Any) -> Path:
         """Return the outline of a line of text, FONT_SCALE units high."""
-        key = (s, hash(prop), ismath)
+        key = (s, ismath, *_shape(prop))
         if key not in self._outlines:
             vertices, codes = self.get_text_path(prop, s, ismath)
             self._outlines[key] = Path(vertices, codes)
@@ -237,6 +244,18 @@ class Both(RendererBase):
         if path is not None:
             larger.set_clip_path(TransformedPath(path, self._larger(transform)))
         return larger
+
+
+def _shape(prop: Any) -> tuple[Any, ...]:
+    """Return what a font is chosen by, all but its size."""
+    return (
+        *prop.get_family(),
+        prop.get_style(),
+        prop.get_variant(),
+        prop.get_weight(),
+        prop.get_stretch(),
+        prop.get_file(),
+    )
 
 
 def _nearest(have: int, begin: float, end: float) -> Any:
