@@ -34,6 +34,7 @@ from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+DRAWN_PARTS = ("answer", "figures", "not_drawn")  # of a report's content: what drawing adds to
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -62,7 +63,8 @@ def writing_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
-    yield plain(content)
+    report = plain(content)
+    yield report
     drawn = _Sheets()
     if figures:
         drawn = _draw_into(content, results, folder / "figures")
@@ -74,7 +76,7 @@ def writing_report(
         )
         text = f"The figures were left out, as asked for; {way} draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    report = plain(content)
+    report = {**report, **plain({name: content[name] for name in DRAWN_PARTS})}
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
     views: dict[str, Callable[[], str]] = {

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 
-MEASURED_AT = 100.0  # points, as matplotlib measures outlines; widths are proportional to the size of the type
+MEASURED_AT = 100.0  # points, as matplotlib measures outlines; widths grow with the size of the type
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
