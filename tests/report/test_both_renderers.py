@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from anncore.report.drawing import drawing_style, log_axis, new_sheet, place, to_png, to_svg
+from anncore.report.drawing import drawing_style, log_axis, new_sheet, place, renderers, to_png, to_svg
 from anncore.report.drawing.saving import to_both
 from anncore.report.theme import Theme
 
@@ -135,3 +135,15 @@ def test_texts_that_end_at_one_place_end_there_in_the_pixels_too() -> None:
         ends = [last_ink(text) for text in ("sgd ×1/7", "momentum ×1/7", "mmmmmmmmmmmm ×1/7")]
     assert max(ends) - min(ends) <= 1
     assert abs(max(ends) - 0.9 * 3.0 * 150) <= 3
+
+
+def test_few_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = renderers.LETTERS
+    known = letters._sizes, letters._lines, letters._outlines
+    with drawing_style():
+        whole = to_both(sheet(lines))
+        monkeypatch.setattr(renderers, "MOST_TEXTS", 3)
+        for texts in known:
+            texts.clear()
+        assert to_both(sheet(lines)) == whole
+    assert all(0 < len(texts) <= 3 for texts in known)

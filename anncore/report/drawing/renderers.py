@@ -6,6 +6,7 @@ does, and hands every path, mark and letter on to matplotlib's own two renderers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Affine2D, Bbox, TransformedPath
 
 POINTS = 72  # in an inch
+MOST_TEXTS = 2000  # that are remembered, about 20 kB each: a notebook may write a hundred reports
 
 
 class _Letters(TextToPath):
@@ -36,12 +38,13 @@ class _Letters(TextToPath):
 
     def size(self, s: str, prop: Any, ismath: Any = False) -> tuple[float, float, float]:
         """Return width, height and descent of a line of text that is FONT_SCALE points high."""
-        key = (s, ismath, *_shape(prop))
-        if key not in self._sizes:
+
+        def measured() -> tuple[float, float, float]:
             whole = prop.copy()
             whole.set_size(self.FONT_SCALE)
-            self._sizes[key] = super().get_text_width_height_descent(s, whole, ismath)
-        return self._sizes[key]
+            return super(_Letters, self).get_text_width_height_descent(s, whole, ismath)
+
+        return _remembered(self._sizes, (s, ismath, *_shape(prop)), measured)
 
     def get_glyphs_with_font(
         self,
@@ -52,23 +55,33 @@ class _Letters(TextToPath):
         **features: Any,
     ) -> Any:
         """Return where the letters of a line lie, and the shapes of those that are new."""
-        key = (font.fname, s)
+        lay_out = super().get_glyphs_with_font
         if any(value is not None for value in features.values()):
-            return super().get_glyphs_with_font(font, s, glyph_map, return_new_glyphs_only, **features)
-        if key not in self._lines:
-            self._lines[key] = super().get_glyphs_with_font(font, s, {}, **features)
-        placed, shapes, boxes = self._lines[key]
+            return lay_out(font, s, glyph_map, return_new_glyphs_only, **features)
+        placed, shapes, boxes = _remembered(
+            self._lines, (font.fname, s), lambda: lay_out(font, s, {}, **features)
+        )
         known = {} if glyph_map is None else glyph_map
         new = {name: shape for name, shape in shapes.items() if name not in known}
         return placed, new if return_new_glyphs_only else {**known, **new}, boxes
 
     def outline(self, s: str, prop: Any, ismath: Any) -> Path:
         """Return the outline of a line of text, FONT_SCALE units high."""
-        key = (s, ismath, *_shape(prop))
-        if key not in self._outlines:
+
+        def outlined() -> Path:
             vertices, codes = self.get_text_path(prop, s, ismath)
-            self._outlines[key] = Path(vertices, codes)
-        return self._outlines[key]
+            return Path(vertices, codes)
+
+        return _remembered(self._outlines, (s, ismath, *_shape(prop)), outlined)
+
+
+def _remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+    """Return what is known by a key, or make it; of too many all are forgotten."""
+    if key not in known:
+        if len(known) >= MOST_TEXTS:
+            known.clear()
+        known[key] = make()
+    return known[key]
 
 
 LETTERS = _Letters()
