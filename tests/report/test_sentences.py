@@ -17,7 +17,7 @@ import pytest
 from grammar import faults
 from reached import Reached
 from results_factory import asked, make_results
-from right_doors import Middle, Narrow
+from right.doors import Middle, Narrow
 from shipped import REGISTRY
 
 import anncore
