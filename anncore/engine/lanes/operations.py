@@ -28,6 +28,7 @@ LOGICAL = {
     **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
 }
 TESTS = frozenset((np.isnan, np.isfinite))
+POWERS = frozenset((np.power, operator.pow, primitives.power))
 NOT = frozenset((np.logical_not, np.invert, operator.invert))
 
 
@@ -126,7 +127,7 @@ MAKERS: dict[Any, Maker] = {
     np.hypot: _hypot,
     np.isnan: lambda code, x: code.compared("uno", x, x),
     np.isfinite: _finite,
-    **dict.fromkeys((np.power, operator.pow, primitives.power), elementary.power),
+    **dict.fromkeys(POWERS, elementary.power),
 }
 """By function: what appends it. Truth values stay truth values."""
 
