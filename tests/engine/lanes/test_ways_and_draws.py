@@ -28,6 +28,9 @@ from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Split, Stop, Trial
 from anncore.engine.lanes import drawing, stack as stacks
 from anncore.engine.lanes.choice import why_not_lanes
+from anncore.engine.lanes.counting import Asking, Way
+from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 
@@ -240,6 +243,34 @@ def test_what_a_formula_may_not_do_with_the_number_of_the_step_is_said(form: str
     registry = with_components(REGISTRY, [Sparing])
     made = trial("lanes", registry, optimizer=("sparing", {"form": form}))
     assert why in why_not_lanes(made, registry)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda t: t * t * t * t,
+        lambda t: -t * 10**30 // 7,
+        lambda t: (t * 6364136223846793005 + 1442695040888963407) % 2**64,
+        lambda t: t / 3 + (t > 5) * 2.5 - abs(4 - t) % 3,
+        lambda t: (t * t * t * t) / (t * t * t),
+    ],
+)
+def test_numbers_made_of_the_steps_are_pythons_however_large(formula: Any) -> None:
+    """As for a hash of the step, or its fourth power: 64 bits hold it up to step 55,108 only."""
+    asking = Asking(LaneGraph(), "float64", 1)
+    made = formula(asking.step)
+    way = Way(numbers=(made.expression,))
+    steps = [1, 2, 3, 7, 55_108, 55_109, 999_999, 1_048_576]
+    expected = [float(formula(t)) for t in steps]
+    assert way.values(np.array(steps))[:, 0].tolist() == expected
+    assert Way(asked=((("gt", made.expression, expected[4]), True),)).goes(np.array(steps)).tolist() == [
+        formula(t) > expected[4] for t in steps
+    ]
+
+
+def test_a_number_of_the_step_beyond_all_floats_is_refused() -> None:
+    with pytest.raises(Unlowerable, match="a number of the step is larger than any float"):
+        Way(numbers=(("mul", "t", 10**400),)).values(np.arange(1, 4))
 
 
 def test_few_steps_may_go_fewer_ways() -> None:
