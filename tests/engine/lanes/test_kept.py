@@ -93,6 +93,31 @@ def test_a_file_that_cannot_be_deleted_stays(folder: Path, monkeypatch: pytest.M
     assert kept.kept_code("one") == kept.kept_code("three") == b"code"
 
 
+def test_a_file_that_another_process_takes_away_meanwhile_is_no_trouble(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has written it under a temporary name, or makes room too."""
+    monkeypatch.setattr(kept, "MOST_FILES", 2)
+    for name in ("one", "two"):
+        kept.keep_code(name, b"code")
+    listed = os.listdir
+
+    def vanishing(path: Path) -> list[str]:
+        return [*listed(path), "gone"]
+
+    monkeypatch.setattr(os, "listdir", vanishing)
+    kept.keep_code("three", b"code")
+    assert kept.kept_code("three") == b"code"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are for administrators there")
+def test_a_link_to_nowhere_is_no_trouble(folder: Path) -> None:
+    kept.keep_code("one", b"code")
+    (folder / "link").symlink_to(folder / "nowhere")
+    kept.keep_code("two", b"code")
+    assert kept.kept_code("two") == b"code"
+
+
 def test_no_home_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
