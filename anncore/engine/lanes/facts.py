@@ -86,7 +86,7 @@ def with_inner(optimizer: Any) -> Iterator[Any]:
 
 
 _NAMED = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, slice, range)
-_PROCESS = secrets.token_hex(8)  # as other processes have other objects at an address
+PROCESS = secrets.token_hex(8)  # as other processes have other objects at an address
 _HELD: dict[int, Any] = {}  # objects that are told apart by their address, which no other may get
 
 
@@ -102,4 +102,4 @@ def _text(value: Any) -> str:
     if isinstance(value, _NAMED):
         return repr(value)
     _HELD[id(value)] = value
-    return f"{value!r} at {id(value)} of {_PROCESS}"
+    return f"{value!r} at {id(value)} of {PROCESS}"

@@ -22,6 +22,7 @@ from anncore.contract.engine_version import numeric_environment
 from anncore.contract.kinds import base
 from anncore.contract.session_code import has_no_home
 from anncore.engine.lanes.compiling import machine
+from anncore.engine.lanes.facts import PROCESS
 from anncore.engine.lanes.kept import keep_code, kept_code, named
 
 ENGINE = __name__.partition(".")[0]
@@ -29,15 +30,19 @@ MOST_FILES = 1000  # of a package whose content is read for its digest
 
 
 def name_of(key: Any, components: Iterable[Any]) -> str:
-    """Return the name of a structure's entry; "" where nobody can say which code its components are."""
-    classes = [type(component) for component in components]
-    if any(has_no_home(cls) for cls in classes):
+    """Return the name of a structure's entry; "" where no other process can have the same.
+
+    So it is where nobody can say which code the components are, or where they keep an object that nothing but
+    its address tells apart.
+    """
+    classes, text = [type(component) for component in components], repr(key)
+    if PROCESS in text or any(has_no_home(cls) for cls in classes):
         return ""
     modules = {one.__module__.partition(".")[0] for cls in classes for one in cls.__mro__}
     digests = [_content(root) for root in sorted({ENGINE, *modules} - sys.stdlib_module_names)]
     if not all(digests):
         return ""
-    return named(f"{key!r}\n{' '.join(digests)}", f"written {machine()} {numeric_environment()}")
+    return named(f"{text}\n{' '.join(digests)}", f"written {machine()} {numeric_environment()}")
 
 
 def read(name: str) -> list[Any]:

@@ -15,7 +15,7 @@ from trial_factory import make_part, make_trial
 
 from anncore import Activation, Array
 from anncore.contract.handed_over import with_components
-from anncore.engine.lanes import made, stack as stacks, update_kernels, written
+from anncore.engine.lanes import facts, made, stack as stacks, update_kernels, written
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.training import train_stack
 
@@ -189,6 +189,14 @@ def test_of_a_file_that_may_have_changed_since_it_was_imported_nothing_is_kept(
 
     file.write_text(CODE.replace("SLOPE", "0.25"))
     assert written.name_of("key", [bend_of_yours.Bend()]) == ""
+
+
+def test_of_an_object_that_other_processes_do_not_have_nothing_is_kept() -> None:
+    """Such a name would never be asked for again, and each process would leave its files."""
+    component = REGISTRY.get("activation", "relu").cls()
+    assert written.name_of(("key", facts.constants([component])), [component])
+    object.__setattr__(component, "_table", object())
+    assert written.name_of(("key", facts.constants([component])), [component]) == ""
 
 
 def test_of_a_class_that_nobody_can_find_again_nothing_is_kept(counted: Counted) -> None:
