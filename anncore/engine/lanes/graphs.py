@@ -17,8 +17,9 @@ from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, al
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
+from anncore.engine.lanes.examples import refuse_examples_together
 from anncore.engine.lanes.facts import facts_of, per_trial
-from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
+from anncore.engine.lanes.nests import Unlowerable, ordered
 from anncore.engine.lanes.opening import Opening, in_place
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
@@ -133,23 +134,9 @@ def forward_pass(
         graph = LaneGraph()
         known = _inputs(graph, recorded)
         _replay(graph, Opening(graph, Hypers(graph), (), training=False), [recorded.z.node], known)
-        _refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
+        refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
     weights = {name: known[node].node for name, node in recorded.weights.items()}
     return Pass(graph, known[recorded.x].node, None, weights, known[recorded.z.node].node, {}, {}, None)
-
-
-def _refuse_examples_together(z: Node, x: Node) -> None:
-    """Refuse what takes examples together in evaluation, whose examples pass in blocks."""
-    of_examples = {x}
-    for node in ordered([z]):
-        if not any(arg in of_examples for arg in node.args if isinstance(arg, Node)):
-            continue
-        of_examples.add(node)
-        array = node.args[0]
-        if node.function in SUMS and isinstance(array, Node) and array in of_examples:
-            axis = dict(node.options).get("axis", 1)  # of sum_examples
-            if 1 in (axis if isinstance(axis, tuple) else (axis,)) and array.shape[1] == x.shape[1]:
-                raise Unlowerable("it takes examples together in evaluation, whose examples pass in blocks")
 
 
 def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str) -> Pass:

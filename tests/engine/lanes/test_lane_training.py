@@ -349,7 +349,23 @@ def test_values_that_a_formula_compares_are_looked_at_together() -> None:
         (lambda z: z * ((z > -1) * (z < 1)), "arithmetic on truth values"),
         (lambda z: z + np.linalg.det(z.swapaxes(1, 2) @ z)[:, None, None], "det"),
         (lambda z: np.arctan(z), "np.arctan is no operation that lanes have"),
-        (lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)), "examples together in evaluation"),
+        *(
+            (formula, "examples together in evaluation")
+            for formula in (
+                lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)),
+                lambda z: z - z.swapaxes(1, 2).mean(axis=2)[:, None, :],
+                lambda z: z - 0.5 * z[:, :1],
+                lambda z: z - 0.5 * np.roll(z, 1, axis=1),
+                lambda z: z + np.cumsum(z, axis=1),
+                lambda z: z - 0.1 * z @ (z.swapaxes(1, 2) @ z),
+                lambda z: z * np.tanh((z[:, :, :1] - z[:, :, 0][:, None]).max(axis=2, keepdims=True)),
+                lambda z: z + np.concatenate([z[:, 1:], z[:, :1]], axis=1),
+                lambda z: z[:, None].max(axis=2) * z,
+                lambda z: z + 0.1 * z.reshape(len(z), z.shape[1], 2, -1).max(axis=1).reshape(len(z), 1, -1),
+                lambda z: z + z[:, np.zeros(z.shape[1], int)],
+                lambda z: z * np.linspace(0.5, 1, z.shape[1]).astype(z.dtype)[:, None],
+            )
+        ),
     ],
 )
 def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: str) -> None:
