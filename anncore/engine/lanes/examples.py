@@ -74,9 +74,9 @@ def _differs(constant: Any, axis: int) -> bool:
 
 
 def _of_product(node: Node, known: Mapping[Node, int]) -> int | None:
-    left, right = node.args
+    left, right = (known.get(arg) if isinstance(arg, Node) else None for arg in node.args)
     last = len(node.shape) - 1
-    if known.get(left) == last or known.get(right) == last - 1:  # the sum runs over the examples
+    if left == last or right == last - 1:  # the sum runs over the examples
         raise _Together
     [axis, *others] = {*known.values()}
     if others:

@@ -27,8 +27,13 @@ def facts_of(component: Any) -> dict[str, Any]:
 
 
 def per_trial(fact: Any) -> bool:
-    """Tell whether a fact is one number of each trial."""
-    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.size == len(fact)
+    """Tell whether a fact is one number of each trial, made of hyperparameters and so (T, 1, 1) as these."""
+    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.shape[1:] == (1, 1)
+
+
+def has_trials(fact: Any) -> bool:
+    """Tell whether a fact may have other numbers for other trials; a table of fewer axes has not."""
+    return isinstance(fact, np.ndarray) and fact.ndim >= 3
 
 
 def constants(components: Iterable[Any]) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
     texts = []
     for component in components:
         for name, value in sorted(facts_of(component).items()):
-            if not isinstance(value, np.ndarray):
+            if not has_trials(value):
                 texts.append(f"{type(component).__name__}.{name}={_text(value)}")
             elif value.dtype == np.uint64:
                 raise Unlowerable(

@@ -18,7 +18,7 @@ from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.examples import refuse_examples_together
-from anncore.engine.lanes.facts import facts_of, per_trial
+from anncore.engine.lanes.facts import facts_of, has_trials, per_trial
 from anncore.engine.lanes.nests import Unlowerable, ordered
 from anncore.engine.lanes.opening import Opening, in_place
 from anncore.engine.lanes.refusing import refusing
@@ -42,7 +42,7 @@ class Hypers:
             for name, value in facts_of(component).items():
                 if per_trial(value):  # such as the rate before a schedule
                     object.__setattr__(twin, name, self.graph.input(value, known=True))
-                elif isinstance(value, np.ndarray) and len(value) > 1:
+                elif has_trials(value) and len(value) > 1:
                     raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
             self._twins[id(component)] = twin, component
         return self._twins[id(component)][0]

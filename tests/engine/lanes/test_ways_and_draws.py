@@ -162,6 +162,80 @@ class Stretched(Activation):
         return self._slope * z
 
 
+TABLES: dict[str, Any] = {
+    "number": lambda: np.asarray(0.5),
+    "two numbers": lambda: np.array([0.5, 0.25]),  # as many as there are trials
+    "row": lambda: np.linspace(0.5, 1.0, 8),
+    "column": lambda: np.linspace(0.5, 1.0, 8)[:, None],
+    "whole numbers": lambda: np.arange(3, 6),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tabled(Activation):
+    """A line whose slope comes from a table that is made once, for all trials the same."""
+
+    name: ClassVar[str] = "tabled"
+    which: str = hyper("row", tuple(TABLES))
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    _table: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_table", TABLES[self.which]())
+
+    def forward(self, z: Array) -> Array:
+        if self.which == "column":
+            return self.a * z * (z @ self._table[None])
+        return self.a * z * float(self._table.ravel()[-1]) + float(self._table.ravel()[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class TabledDescent(Optimizer):
+    """Gradient descent with a rate from such a table."""
+
+    name: ClassVar[str] = "tabled_descent"
+    which: str = hyper("row", tuple(TABLES))
+    lr: Hyper = hyper(0.1, "(0, inf)")
+
+    _table: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_table", TABLES[self.which]())
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -self.lr * float(self._table.ravel()[-1]) * grad, ()
+
+
+@pytest.mark.parametrize("which", TABLES)
+@pytest.mark.parametrize("cls", [Tabled, TabledDescent])
+def test_a_table_is_no_number_of_each_trial(cls: Any, which: str) -> None:
+    registry, kind = with_components(REGISTRY, [cls]), "activation" if cls is Tabled else "optimizer"
+    number = "a" if cls is Tabled else "lr"
+    trials = [
+        trial("lanes", registry, **{kind: (cls.name, {"which": which, number: value})})
+        for value in (0.1, 0.2)
+    ]
+    assert [why_not_lanes(made, registry) for made in trials] == ["", ""]
+    for result, made in zip(train_stack(trials, registry), trials, strict=True):
+        blas = dataclasses.replace(made, train=dataclasses.replace(made.train, engine="blas"))
+        [expected] = train_stack([blas], registry)
+        np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
+        [alone] = train_stack([made], registry)
+        assert np.array_equal(curves(result), curves(alone))
+
+
+def test_tables_of_other_numbers_have_kernels_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, results = with_components(REGISTRY, [Tabled]), []
+    for last in (1.0, 2.0):
+        monkeypatch.setitem(TABLES, "row", lambda last=last: np.linspace(0.5, last, 8))
+        results.append(agrees(registry, activation=("tabled", {"which": "row"})))
+    assert not np.array_equal(*results)
+
+
 @dataclasses.dataclass(frozen=True)
 class Flagged(Activation):
     """A line, and a bend where that is asked for."""
