@@ -26,8 +26,9 @@ COMPARED = {
 LOGICAL = {
     **dict.fromkeys((np.logical_and, np.bitwise_and, operator.and_), "and"),
     **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
+    **dict.fromkeys((np.logical_xor, np.bitwise_xor, operator.xor), "xor"),
 }
-TESTS = frozenset((np.isnan, np.isfinite))
+TESTS = frozenset((np.isnan, np.isfinite, np.isinf))
 POWERS = frozenset((np.power, operator.pow, primitives.power))
 NOT = frozenset((np.logical_not, np.invert, operator.invert))
 
@@ -127,6 +128,7 @@ MAKERS: dict[Any, Maker] = {
     np.hypot: _hypot,
     np.isnan: lambda code, x: code.compared("uno", x, x),
     np.isfinite: _finite,
+    np.isinf: lambda code, x: code.compared("oeq", code.absolute(x), code.number(math.inf)),
     **dict.fromkeys(POWERS, elementary.power),
 }
 """By function: what appends it. Truth values stay truth values."""

@@ -150,6 +150,9 @@ class Values:
             return code.negated(values[0]) if function in NOT else code.logical(LOGICAL[function], *values)
         if function is np.where and not kinds[0]:
             raise Unlowerable("np.where of numbers")
+        maker = maker_of(function)
+        if maker is None and function not in GIVE_TRUTHS:
+            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
         if node.dtype.kind == "b" and function not in GIVE_TRUTHS:
             raise Unlowerable("arithmetic on truth values")
         if function is np.where:
@@ -165,9 +168,7 @@ class Values:
             fixed = fixed_power(code, values[0], float(node.args[1]))
             if fixed is not None:
                 return fixed
-        maker = maker_of(function)
-        if maker is None:
-            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
+        assert maker is not None
         return maker(code, *values)
 
     def _refuse_type(self, node: Node) -> None:

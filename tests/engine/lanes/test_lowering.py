@@ -225,6 +225,9 @@ FORMULAS: dict[str, Any] = {
     "reshaped": lambda a, b: np.swapaxes(a, 1, 2).reshape(8, 10, 2) * a.reshape(8, 10, 2),
     "constants": lambda a, b: a * np.arange(4.0) + np.tril(np.ones((5, 4))) * np.ones_like(a),
     "truth": lambda a, b: ((a > 0) & ~(a > 1)).astype(a.dtype) - np.sign(a) * (a <= 0.5),
+    "infinite or not": lambda a, b: np.where(
+        np.isinf(np.where(a > 0, a, -np.inf)) ^ (a < 1), np.sign(a), np.logical_xor(a > 0, a > 2) + 0.0
+    ),
     "truth of numbers": lambda a, b: np.where(np.floor(a).astype(bool), a, -a),
     "powers of truth": lambda a, b: a * (a > 0) ** 2.0 + (b > 0).swapaxes(1, 2) ** 1.5,
     "powers": lambda a, b: a**2 + np.abs(a) ** 1.5 + np.abs(a) ** 0.5 + a**3 + 1 / (np.abs(a) + 1) ** -1,
@@ -273,6 +276,7 @@ def test_formulas_of_every_sort_are_numpys_but_for_rounding(name: str) -> None:
     ("formula", "why"),
     [
         (lambda a: np.arctan(a), "np.arctan is no operation that lanes have"),
+        (lambda a: np.where(np.signbit(a), a, 0), "np.signbit is no operation that lanes have"),
         (lambda a: a[:, [0, 1], None, [1, 0]], "lists of places with a slice between them"),
         (lambda a: np.sort(np.concatenate([a] * 20, axis=2), axis=2), "the sorting of 80 numbers"),
         (lambda a: a @ a[:, None].swapaxes(2, 3), "a product of arrays of which one has more axes"),
