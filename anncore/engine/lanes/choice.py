@@ -36,9 +36,9 @@ def engine_of(trial: Trial, registry: Registry) -> str:
     """
     if not available():
         return BLAS
-    found = _looked_at(trial, registry)
-    fits = found.weights <= MOST_WEIGHTS and found.length <= LONGEST
-    return LANES if fits and not found.why_not else BLAS
+    look = _looked_at(trial, registry)
+    fits = look.weights <= MOST_WEIGHTS and look.length <= LONGEST
+    return LANES if fits and not look.why_not else BLAS
 
 
 class _Look(NamedTuple):

@@ -59,7 +59,7 @@ def codes_of(part: Part) -> tuple[str, ...]:
 
 def components_of(stack: Any) -> list[Any]:
     """Return the components of a stack's passes, for one structure always in the same order."""
-    activations = [run.component for each in stack.network.activations for run in each.runs]
+    activations = [run.component for place in stack.network.activations for run in place.runs]
     ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
     return [stack.network.component, *activations, *ends]
 
