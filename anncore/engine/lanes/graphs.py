@@ -88,10 +88,7 @@ def training_pass(
         hypers = Hypers(graph)
         opening = Opening(graph, hypers, activations, training=True)
         known = _inputs(graph, recorded)
-        drawn = []
-        for name, (node, drawn_shape) in recorded.drawn.items():
-            known[node] = graph.input(node.stand_in)
-            drawn.append((known[node].node, Drawing(name, drawn_shape, drawn_shape, None)))
+        drawn = _drawn(graph, recorded, known)
         ends = [recorded.z.node, *(symbol.node for symbol in recorded.state.values())]
         _replay(graph, opening, ends, known)
         z = known[recorded.z.node]
@@ -175,6 +172,15 @@ def _inputs(graph: Graph, recorded: Recorded) -> dict[Node, Symbol]:
     for node in recorded.weights.values():
         known[node] = graph.input(node.stand_in)
     return known
+
+
+def _drawn(graph: Graph, recorded: Recorded, known: dict[Node, Symbol]) -> list[tuple[Node, Drawing]]:
+    """Return new inputs for the numbers from U[0, 1) that a recorded pass draws, and note them as known."""
+    drawn = []
+    for name, (node, shape) in recorded.drawn.items():
+        known[node] = graph.input(node.stand_in)
+        drawn.append((known[node].node, Drawing(name, shape, shape, None)))
+    return drawn
 
 
 def _replay(graph: Graph, opening: Opening, ends: Sequence[Node], known: dict[Node, Symbol]) -> None:

@@ -51,27 +51,18 @@ def update_graph(
 ) -> UpdateGraph:
     """Return the graph of a step.
 
-    optimizer: a component, or a fitted one with others inside. name: its own. rates: the
-    learning rates that a schedule changes. t: the step that is recorded where the formula asks for it, None
-    where it does not.
+    optimizer: a component, or a fitted one with others inside. name: its own. weight: (T, 1, P). rates: the
+    learning rates that a schedule changes, (T, 1, 1) each. t: the step that is recorded where the formula
+    asks for it, None where it does not.
     """
     graph = LaneGraph()
-    hypers = Hypers(graph)
     with refusing(f"optimizer {name}"):
-        replaced = (
-            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
-        )
+        twin = Hypers(graph).twin
+        replaced = optimizer.replaced(twin) if hasattr(optimizer, "replaced") else twin(optimizer)
         shape = (len(weight), 1, LONG) if long else weight.shape
         theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
-        shapes = []
-        for array in leaves(state):
-            if array.dtype != weight.dtype:
-                raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
-            if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
-                raise Unlowerable(f"a state of shape {array.shape}")
-            # With one weight in all, only the rule itself tells an array of weights from a single number.
-            shapes.append(shape if array.shape == weight.shape else array.shape)
-        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
+        shapes = [_shape_of(array, weight, shape, long=long) for array in leaves(state)]
+        inputs = [graph.input(alike(one, weight.dtype)) for one in shapes]
         asking = Asking(graph, weight.dtype, t or 1)
         plain = graph.input(alike((1, 1, 1), weight.dtype))
         owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
@@ -83,18 +74,14 @@ def update_graph(
             _whole(graph, result, due, weight.dtype)
             for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
         ]
-        own = owned != 0
-        before = [theta, *inputs]
+        own, before = owned != 0, [theta, *inputs]
         results = [
             graph.record(np.where, own, result, start) for result, start in zip(results, before, strict=True)
         ]
     # An optimizer that is fitted to each array by itself has the same rate several times.
     order = {id(rate): at for at, rate in enumerate(rates)}
-    moving = {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order}
     if long:
-        for node in ordered([result.node for result in results]):
-            if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
-                raise Unlowerable("the number of weights in a formula of each number by itself")
+        _refuse_count([result.node for result in results])
     return UpdateGraph(
         graph,
         long,
@@ -103,10 +90,27 @@ def update_graph(
         [plain.node] if t is None else asking.nodes,
         owned.node,
         [symbol.node for symbol in inputs],
-        moving,
+        {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order},
         [result.node for result in results],
         Way() if t is None else asking.way,
     )
+
+
+def _shape_of(array: Array, weight: Array, shape: tuple[int, ...], *, long: bool) -> tuple[int, ...]:
+    """Return the shape of an array of a state in the graph, where weights have this shape."""
+    if array.dtype != weight.dtype:
+        raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
+    if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
+        raise Unlowerable(f"a state of shape {array.shape}")
+    # With one weight in all, only the rule itself tells an array of weights from a single number.
+    return shape if array.shape == weight.shape else array.shape
+
+
+def _refuse_count(results: Sequence[Node]) -> None:
+    """Refuse a formula in which the number of weights occurs."""
+    for node in ordered(results):
+        if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
+            raise Unlowerable("the number of weights in a formula of each number by itself")
 
 
 def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:
