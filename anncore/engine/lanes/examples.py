@@ -14,6 +14,7 @@ import numpy as np
 
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.symbols import Node
+from anncore.engine.lanes.indexing import written_out
 from anncore.engine.lanes.nests import MATMULS, SUMS, Unlowerable, ordered
 
 
@@ -102,10 +103,7 @@ def _of_reshaped(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> 
 
 def _of_item(given: Any, shape: tuple[int, ...], axis: int) -> int:
     """Return where the axis lies in a part of an array; it must be there as a whole."""
-    parts = list(given)
-    named = sum(part is not None and part is not Ellipsis for part in parts)
-    at = next((at for at, part in enumerate(parts) if part is Ellipsis), len(parts))
-    parts[at : at + 1] = [slice(None)] * (len(shape) - named)
+    parts = written_out(given, len(shape))
     lists = [np.ndim(part) for part in parts if isinstance(part, np.ndarray)]
     place, source = 0, 0
     for part in parts:
