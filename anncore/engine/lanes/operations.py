@@ -26,7 +26,7 @@ COMPARED = {
 LOGICAL = {
     **dict.fromkeys((np.logical_and, np.bitwise_and, operator.and_), "and"),
     **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
-    **dict.fromkeys((np.logical_xor, np.bitwise_xor, operator.xor), "xor"),
+    **dict.fromkeys((np.logical_xor, np.bitwise_xor, operator.xor), operator.xor.__name__),
 }
 TESTS = frozenset((np.isnan, np.isfinite, np.isinf))
 POWERS = frozenset((np.power, operator.pow, primitives.power))

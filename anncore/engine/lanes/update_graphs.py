@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.derivatives.primitives import spread
-from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.derivatives.symbols import Node, Symbol, alike, has_read
 from anncore.contract.kinds import Array
 from anncore.engine.lanes.counting import Asking, Way
 from anncore.engine.lanes.graphs import Hypers
@@ -68,6 +68,8 @@ def update_graph(
         owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
         now = plain if t is None else asking.step
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
+        if has_read(rates):
+            raise Unlowerable("it looks at its learning rate, which the schedule changes")
         if _form(after) != _form(state):
             raise Unlowerable("its state is built in another way after a step")
         results = [

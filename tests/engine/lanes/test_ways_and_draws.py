@@ -237,6 +237,28 @@ def test_tables_of_other_numbers_have_kernels_of_their_own(monkeypatch: pytest.M
 
 
 @dataclasses.dataclass(frozen=True)
+class Looking(Optimizer):
+    """Gradient descent that goes another way once its rate is low."""
+
+    name: ClassVar[str] = "looking"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -(self.lr if np.all(self.lr > 0.05) else 2 * self.lr) * grad, ()
+
+
+def test_a_formula_may_not_look_at_a_rate_that_a_schedule_changes() -> None:
+    """A kernel would go the way of the first step at all steps."""
+    registry = with_components(REGISTRY, [Looking])
+    agrees(registry, optimizer="looking")
+    made = trial("lanes", registry, optimizer="looking", schedule="cosine")
+    assert "looks at its learning rate, which the schedule changes" in why_not_lanes(made, registry)
+
+
+@dataclasses.dataclass(frozen=True)
 class Flagged(Activation):
     """A line, and a bend where that is asked for."""
 
