@@ -18,7 +18,7 @@ from anncore.engine.lanes.gathering import Gathered, gather
 from anncore.engine.lanes.graphs import Pass, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
-from anncore.engine.lanes.update_graphs import LONG, UpdateGraph
+from anncore.engine.lanes.update_graphs import UpdateGraph
 from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
@@ -200,7 +200,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     rates = code.at(arguments["rates"], code.product(at, moving))
     theta = Place(kernel.group("theta", group, numbers))
     held = [
-        Place(kernel.group(name, group, numbers if update.long and size(node) > 1 else size(node)))
+        Place(kernel.group(name, group, numbers if update.length and size(node) > 1 else size(node)))
         for name, node in zip(states, update.states, strict=True)
     ]
     inputs = {
@@ -214,7 +214,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     }
     work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))
-    Lowering(code, inputs, outputs, work, (LONG, numbers) if update.long else None)
+    Lowering(code, inputs, outputs, work, (update.length, numbers) if update.length else None)
     return Program(code.function(), work.vectors, code.length, update.way)
 
 

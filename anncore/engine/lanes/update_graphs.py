@@ -16,19 +16,20 @@ from anncore.contract.derivatives.symbols import Node, Symbol, alike, has_read
 from anncore.contract.kinds import Array
 from anncore.engine.lanes.counting import Asking, Way
 from anncore.engine.lanes.graphs import Hypers
-from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
 
-LONG = 61
-"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
+LONG = (61, 67)
+"""Numbers of weights in graphs of updates; a kernel asks for the real one when it runs. Where the kernels of
+these differ, a formula depends on the number."""
 
 
 class UpdateGraph(NamedTuple):
-    """A step of an optimizer on (T, 1, P); where `long`, P is LONG and stands for any number of weights."""
+    """A step of an optimizer on (T, 1, P); where there is a `length`, it is P and stands for any number."""
 
     graph: LaneGraph
-    long: bool
+    length: int | None
     weight: Node
     grad: Node
     times: list[Node]  # numbers made of the step's
@@ -46,22 +47,22 @@ def update_graph(
     state: Any,
     rates: Sequence[Array],
     *,
-    long: bool,
+    length: int | None,
     t: int | None,
 ) -> UpdateGraph:
     """Return the graph of a step.
 
     optimizer: a component, or a fitted one with others inside. name: its own. weight: (T, 1, P). rates: the
-    learning rates that a schedule changes, (T, 1, 1) each. t: the step that is recorded where the formula
-    asks for it, None where it does not.
+    learning rates that a schedule changes, (T, 1, 1) each. length: what stands for P, where the kernel is for
+    any number of weights. t: the step that is recorded where the formula asks for it, None where it does not.
     """
     graph = LaneGraph()
     with refusing(f"optimizer {name}"):
         twin = Hypers(graph).twin
         replaced = optimizer.replaced(twin) if hasattr(optimizer, "replaced") else twin(optimizer)
-        shape = (len(weight), 1, LONG) if long else weight.shape
+        shape = weight.shape if length is None else (len(weight), 1, length)
         theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
-        shapes = [_shape_of(array, weight, shape, long=long) for array in leaves(state)]
+        shapes = [_shape_of(array, weight, shape) for array in leaves(state)]
         inputs = [graph.input(alike(one, weight.dtype)) for one in shapes]
         asking = Asking(graph, weight.dtype, t or 1)
         plain = graph.input(alike((1, 1, 1), weight.dtype))
@@ -82,11 +83,9 @@ def update_graph(
         ]
     # An optimizer that is fitted to each array by itself has the same rate several times.
     order = {id(rate): at for at, rate in enumerate(rates)}
-    if long:
-        _refuse_count([result.node for result in results])
     return UpdateGraph(
         graph,
-        long,
+        length,
         theta.node,
         grad.node,
         [plain.node] if t is None else asking.nodes,
@@ -98,21 +97,14 @@ def update_graph(
     )
 
 
-def _shape_of(array: Array, weight: Array, shape: tuple[int, ...], *, long: bool) -> tuple[int, ...]:
+def _shape_of(array: Array, weight: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of an array of a state in the graph, where weights have this shape."""
     if array.dtype != weight.dtype:
         raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
-    if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
+    if shape != weight.shape and array.shape not in (weight.shape, (len(weight), 1, 1)):
         raise Unlowerable(f"a state of shape {array.shape}")
     # With one weight in all, only the rule itself tells an array of weights from a single number.
     return shape if array.shape == weight.shape else array.shape
-
-
-def _refuse_count(results: Sequence[Node]) -> None:
-    """Refuse a formula in which the number of weights occurs."""
-    for node in ordered(results):
-        if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
-            raise Unlowerable("the number of weights in a formula of each number by itself")
 
 
 def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:

@@ -18,7 +18,7 @@ from anncore.engine.lanes.graphs import hyper_inputs
 from anncore.engine.lanes.made import Made, Sources, codes_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program, update_program
-from anncore.engine.lanes.update_graphs import leaves, update_graph
+from anncore.engine.lanes.update_graphs import LONG, leaves, update_graph
 from anncore.engine.nested import nested, scope_of
 from anncore.engine.optimizing import OptimizerRun
 
@@ -140,15 +140,24 @@ class Ways:
         return forms
 
     def _written(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
+        if not long:
+            return self._recorded(None, t)
+        first, *others = (self._recorded(length, t) for length in LONG)
+        if any(program.text != first[0].text for program, _, _ in others):
+            raise Unlowerable("the number of weights in a formula of each number by itself")
+        return first
+
+    def _recorded(self, length: int | None, t: int | None) -> tuple[Program, list[Node], int]:
+        """Return the kernel of an update that is recorded with so many weights, None for those there are."""
         run = self._run
-        inside = any(nested(run.optimizer)) or not long
+        inside = any(nested(run.optimizer)) or length is None
         update = update_graph(
             run.fitted if inside else run.optimizer,
             run.optimizer.name,
             run.weight,
             run.state,
             run.rates,
-            long=long,
+            length=length,
             t=t,
         )
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]

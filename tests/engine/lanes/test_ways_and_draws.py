@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -30,7 +31,9 @@ from anncore.engine.lanes import drawing, stack as stacks
 from anncore.engine.lanes.choice import why_not_lanes
 from anncore.engine.lanes.counting import Asking, Way
 from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.programs import update_program
 from anncore.engine.lanes.rewriting import LaneGraph
+from anncore.engine.lanes.update_graphs import LONG, update_graph
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 
@@ -256,6 +259,44 @@ def test_a_formula_may_not_look_at_a_rate_that_a_schedule_changes() -> None:
     agrees(registry, optimizer="looking")
     made = trial("lanes", registry, optimizer="looking", schedule="cosine")
     assert "looks at its learning rate, which the schedule changes" in why_not_lanes(made, registry)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting(Optimizer):
+    """Gradient descent with a rate that depends on the number of weights."""
+
+    name: ClassVar[str] = "counting"
+    lr: Hyper = hyper(0.5, "(0, inf)")
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -self.lr * grad / math.sqrt(grad.shape[-1]), ()
+
+
+def test_a_formula_in_which_the_number_of_weights_occurs_has_a_kernel_for_each_number() -> None:
+    """A kernel of any number of weights is recorded with some number, here that of the first network."""
+    registry = with_components(REGISTRY, [Counting])
+    for hidden in ([15], [3], [8, 8]):  # 61, 13, 105 weights
+        agrees(registry, optimizer="counting", network=("mlp", {"hidden": hidden}))
+
+
+def test_a_number_of_a_formula_is_not_taken_for_the_number_of_weights() -> None:
+    shapes = [np.zeros((2, 1, 5)), np.zeros((2, 1, 9))]
+    for number in {*LONG, 2.0}:
+
+        class Scaled(Looking):
+            def step(
+                self, weight: Array, grad: Array, state: Any, t: int, number: float = number
+            ) -> tuple[Array, Any]:
+                return -self.lr * (number * grad) / number, ()
+
+        made = [
+            update_graph(Scaled(), "scaled", weight, (), [], length=length, t=None)
+            for weight, length in zip(shapes, LONG, strict=True)
+        ]
+        assert len({update_program("float64", update).text for update in made}) == 1
 
 
 @dataclasses.dataclass(frozen=True)
