@@ -47,14 +47,14 @@ class Way(NamedTuple):
     numbers: tuple[Expression, ...] = (STEP,)
 
     def goes(self, steps: Array) -> Array:
-        """Return for each step whether the formula goes this way."""
+        """Return for each of S steps, (S,), whether the formula goes this way."""
         same = np.ones(len(steps), bool)
         for expression, answer in self.asked:
             same &= _computed(expression, steps, bool) == answer
         return same
 
     def values(self, steps: Array) -> Array:
-        """Return the numbers of each step, (steps, n)."""
+        """Return the numbers of each of S steps, (S, n)."""
         columns = [_computed(one, steps, float) for one in self.numbers]
         return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 

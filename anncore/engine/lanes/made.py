@@ -89,7 +89,7 @@ class Sources:
         return Computed(np.asarray(node.value)) if known is None else known
 
     def array(self, source: Source) -> Array:
-        """Return a hyperparameter's numbers, one per trial."""
+        """Return a hyperparameter's numbers, one per trial: (T, 1, 1)."""
         if isinstance(source, Computed):
             return source.array
         at, name = source
@@ -97,7 +97,7 @@ class Sources:
         return array
 
     def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
-        """Return hyperparameters in lanes, in this order."""
+        """Return hyperparameters in lanes, in this order: (G, n, L)."""
         values = []
         for source in sources:
             value = self.array(source)

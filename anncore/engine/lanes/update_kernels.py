@@ -50,7 +50,7 @@ class Ways:
         }
 
     def kinds(self, first: int, last: int) -> Array:
-        """Return which of `made` makes each of the steps from `first` to `last`."""
+        """Return which of `made` makes each of the S steps from `first` to `last`, (S,)."""
         if not self.made:
             self._extend(1)
         [way, *others] = [one.program.way for one in self.made]
@@ -91,7 +91,7 @@ class Ways:
         self._kinds = np.concatenate([self._kinds, kinds])
 
     def times(self, first: int, last: int) -> Array:
-        """Return the numbers that the steps from `first` to `last` need of their counts, (steps, n)."""
+        """Return the numbers that the S steps from `first` to `last` need of their counts, (S, n)."""
         kinds, steps = self.kinds(first, last), np.arange(first, last + 1)
         if len(self.made) == 1:
             return self.made[0].program.way.values(steps)

@@ -82,6 +82,8 @@ class Values:
     def _read(self, node: Node, index: Indices, shape: tuple[int, ...]) -> str:
         """Return an element of an array in memory, of which `index` is the place in another shape."""
         code, place = self._code, self._near(node)
+        if node.dtype.kind == "f" and node.dtype.name != code.dtype:
+            raise Unlowerable(f"a number in {node.dtype.name} in a training in {code.dtype}")
         value = code.load(place.pointer, self._linear(index, shape, place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))

@@ -208,12 +208,33 @@ def test_what_rounding_explains_is_not_refused(name: str, monkeypatch: pytest.Mo
 
 
 def test_numbers_at_a_kink_may_differ_and_others_may_not() -> None:
-    formulas = np.linspace(-1, 1, 100)
+    formulas = np.linspace(-1, 1, 100)[None]
     lanes = formulas.copy()
-    lanes[:5] = 0.0
-    assert agreement.apart(lanes, formulas) <= agreement.MOST_APART
-    assert agreement.apart(formulas * 1.001, formulas) > agreement.MOST_APART
-    assert agreement.apart(np.full(3, np.nan), np.full(3, np.nan)) == 0.0
+    lanes[:, :5] = 0.0
+    assert agreement.agree(lanes, formulas)
+    assert agreement.agree(lanes, formulas, [20, 100])
+    assert not agreement.agree(lanes, formulas, [5, 100])  # a whole array is wrong
+    assert not agreement.agree(formulas * 1.001, formulas)
+    assert agreement.agree(np.full((1, 3), np.nan), np.full((1, 3), np.nan))
+
+
+@pytest.mark.parametrize("name", ["b1", "b3"])
+def test_one_wrong_array_among_many_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bias has few of all numbers, 8 or 1 of 105 here."""
+    from anncore.engine.lanes import stack, written
+
+    right = stack.training_pass  # type: ignore[attr-defined]
+
+    def wrong(*args: Any, **more: Any) -> Any:
+        made = right(*args, **more)
+        return made._replace(grads={**made.grads, name: None})
+
+    monkeypatch.setattr(written, "name_of", lambda key, components: "")
+    monkeypatch.setattr(stack, "_AGREED", set())
+    monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
+    monkeypatch.setattr(stack, "training_pass", wrong)
+    with pytest.raises(ComponentError, match="gives other gradients than the formulas of mlp"):
+        train_stack([trial()], REGISTRY)
 
 
 def test_a_layout_has_the_arrays_one_after_the_other() -> None:

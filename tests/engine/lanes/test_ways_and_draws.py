@@ -165,6 +165,29 @@ class Stretched(Activation):
         return self._slope * z
 
 
+@dataclasses.dataclass(frozen=True)
+class Bounded(Activation):
+    """A bend at a place that NumPy computes in float64, as np.log(2.0) is a float64."""
+
+    name: ClassVar[str] = "bounded"
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    _bound: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bound", self.a * np.log(2.0))
+
+    def forward(self, z: Array) -> Array:
+        return np.where(z > self._bound, 0.5 * z, z)
+
+
+def test_numbers_of_another_type_are_refused_by_the_plan() -> None:
+    registry = with_components(REGISTRY, [Bounded])
+    agrees(registry, activation="bounded")
+    made = trial("lanes", registry, activation="bounded", dtype="float32")
+    assert "a number in float64 in a training in float32" in why_not_lanes(made, registry)
+
+
 TABLES: dict[str, Any] = {
     "number": lambda: np.asarray(0.5),
     "two numbers": lambda: np.array([0.5, 0.25]),  # as many as there are trials
