@@ -34,7 +34,7 @@ class LaneGraph(Graph):
         self._computed: dict[Any, Symbol] = {}
 
     def _given(self, arg: Any) -> Any:
-        """Return a constant as an input if it has one number per trial.
+        """Return a constant as an input if it has numbers for each trial.
 
         A formula made it of hyperparameters, as `1 - np.asarray(self.rate)`: other trials have others.
         """
@@ -43,9 +43,9 @@ class LaneGraph(Graph):
             return arg
         if arg.ndim < 3 or arg.dtype != first.dtype:
             return arg
-        if len(arg) != first.shape[0] or arg.size != len(arg):
+        if len(arg) != first.shape[0] or (arg.size != len(arg) and (arg == arg[:1]).all()):
             return arg
-        key = arg.tobytes(), arg.ndim
+        key = arg.tobytes(), arg.shape
         if key not in self._computed:
             self._computed[key] = self.input(arg, known=True)
         return self._computed[key]

@@ -166,6 +166,33 @@ class Stretched(Activation):
 
 
 @dataclasses.dataclass(frozen=True)
+class Fanned(Activation):
+    """Lines whose slopes NumPy computes from a hyperparameter, one for each unit."""
+
+    name: ClassVar[str] = "fanned"
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    def forward(self, z: Array) -> Array:
+        slopes = 1 + np.asarray(self.a) * np.linspace(0, 1, z.shape[-1]).astype(z.dtype)
+        return slopes * np.tanh(z)
+
+
+def test_what_numpy_computes_from_hyperparameters_is_each_trials_own() -> None:
+    registry = with_components(REGISTRY, [Fanned])
+    trials = [
+        trial("lanes", registry, activation=("fanned", {"a": a}), seed=seed)
+        for a in (0.5, 1.0, 2.0)
+        for seed in (0, 1)
+    ]
+    for result, made in zip(train_stack(trials, registry), trials, strict=True):
+        blas = dataclasses.replace(made, train=dataclasses.replace(made.train, engine="blas"))
+        [expected] = train_stack([blas], registry)
+        np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
+        [alone] = train_stack([made], registry)
+        assert np.array_equal(curves(result), curves(alone))
+
+
+@dataclasses.dataclass(frozen=True)
 class Bounded(Activation):
     """A bend at a place that NumPy computes in float64, as np.log(2.0) is a float64."""
 
