@@ -469,6 +469,21 @@ def test_few_steps_may_go_fewer_ways() -> None:
     agrees(registry, optimizer=bits, steps=4, eval_every=2)
 
 
+def test_an_epoch_of_more_examples_has_more_steps() -> None:
+    registry = with_components(REGISTRY, [Sparing])
+    made = [
+        trial(
+            *("lanes", registry),
+            optimizer=("sparing", {"form": "bits"}),
+            steps=None,
+            epochs=2,
+            dataset=("two_moons", {"n": examples}),
+        )
+        for examples in (60, 600, 60)  # 4 and 24 steps
+    ]
+    assert [bool(why_not_lanes(one, registry)) for one in made] == [False, True, False]
+
+
 def test_a_way_of_later_steps_is_compared_with_its_formula_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from anncore.engine.lanes import operations, stack
 
