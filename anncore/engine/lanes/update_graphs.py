@@ -71,7 +71,7 @@ def update_graph(
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
         if has_read(rates):
             raise Unlowerable("it looks at its learning rate, which the schedule changes")
-        if _form(after) != _form(state):
+        if form_of(after) != form_of(state):
             raise Unlowerable("its state is built in another way after a step")
         results = [
             _whole(graph, result, due, weight.dtype)
@@ -142,10 +142,10 @@ def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
     return None if state is None else next(parts)
 
 
-def _form(state: Any) -> Any:
-    """Return how a state is built, without its arrays."""
+def form_of(state: Any) -> Any:
+    """Return how a state is built, without its arrays; its text is equal for equal forms alone."""
     if isinstance(state, tuple):
-        return type(state), [_form(item) for item in state]
+        return type(state), [form_of(item) for item in state]
     if isinstance(state, dict):
-        return [(key, _form(item)) for key, item in state.items()]
+        return [(key, form_of(item)) for key, item in state.items()]
     return state is None

@@ -18,7 +18,7 @@ from anncore.engine.lanes.graphs import hyper_inputs
 from anncore.engine.lanes.made import Made, Sources, codes_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program, update_program
-from anncore.engine.lanes.update_graphs import LONG, leaves, update_graph
+from anncore.engine.lanes.update_graphs import LONG, form_of, leaves, update_graph
 from anncore.engine.nested import nested, scope_of
 from anncore.engine.optimizing import OptimizerRun
 
@@ -123,8 +123,8 @@ class Ways:
         """Return the forms to try, the first that can be lowered is taken."""
         run = self._run
         states = list(leaves(run.state))
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in states)
+        # A first state may have other arrays for other hyperparameters, or the same ones in other places.
+        state = tuple(array.shape == run.weight.shape for array in states), repr(form_of(run.state))
         fitted = constants(run.fitted.components)
         own = *self._own, fitted, run.scheduled, state, run.weight.dtype.name
         shapes = (

@@ -278,6 +278,40 @@ def test_a_kernel_serves_only_stacks_whose_state_has_its_arrays() -> None:
         np.testing.assert_allclose(numbers(part["lanes"]), numbers(part["blas"]), rtol=1e-9)
 
 
+@dataclasses.dataclass(frozen=True)
+class Either(Optimizer):
+    """Momentum, or a mean of the weights that are drawn to it, or both; what is 0 keeps no state."""
+
+    name: ClassVar[str] = "either"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    momentum: Hyper = hyper(0.0, "[0, 1)")
+    pull: Hyper = hyper(0.0, "[0, 1)")
+
+    def init(self, weight: Array) -> Any:
+        kept = (np.any(self.momentum > 0), np.any(self.pull > 0))
+        return tuple(np.zeros_like(weight) if keeps else None for keeps in kept)
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        velocity, mean = state
+        if velocity is not None:
+            grad = velocity = self.momentum * velocity + grad
+        change = -self.lr * grad
+        if mean is not None:
+            change, mean = change + self.pull * (mean - weight), 0.9 * mean + 0.1 * weight
+        return change, (velocity, mean)
+
+
+def test_a_kernel_serves_only_stacks_whose_state_has_its_arrays_in_its_places() -> None:
+    registry = with_components(REGISTRY, [Either])
+    for values in ({"momentum": 0.9}, {"pull": 0.01}, {"momentum": 0.9}, {"pull": 0.01, "momentum": 0.5}):
+        made = [
+            make_trial(registry, optimizer=("either", values), engine=engine, dtype="float64", steps=20)
+            for engine in ("lanes", "blas")
+        ]
+        lanes, blas = (numbers(train_stack([one], registry)[0]) for one in made)
+        np.testing.assert_allclose(lanes, blas, rtol=1e-9)
+
+
 def test_a_class_that_is_written_anew_gets_a_kernel_of_its_own() -> None:
     """As in a notebook, where a cell is changed and run again."""
 
