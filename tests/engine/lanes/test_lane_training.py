@@ -439,6 +439,37 @@ def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: s
     assert re.search(why, why_not_lanes(made, registry))
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda z: z.swapaxes(1, 2).reshape(len(z), 2, 4, -1).max(axis=1).mean(axis=1)[:, :, None],
+        lambda z: np.stack([z, -z], axis=1).max(axis=1),
+        lambda z: z * (np.stack([z, -z], axis=3).reshape(*z.shape[:2], -1) @ np.ones((1, 16, 1), z.dtype)),
+        lambda z: z[:, None, :, [0, 1, 2, 3, 3, 2, 1, 0]][:, 0] + z[..., :1],
+        lambda z: np.pad(z[:, :, 1:], ((0, 0), (0, 0), (1, 0))) + z.sum(axis=2)[:, :, None],
+        lambda z: np.where(z > np.arange(8), z, np.ones_like(z)),
+        lambda z: (np.eye(8, dtype=z.dtype)[None] @ z.swapaxes(1, 2)).swapaxes(1, 2),
+    ],
+)
+def test_what_takes_each_example_by_itself_is_not_refused(formula: Any) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Apart(Activation):
+        """A formula of one example, on axes that move."""
+
+        name: ClassVar[str] = "apart"
+
+        def forward(self, z: Array) -> Array:
+            made: Array = formula(z) * z
+            return made
+
+    registry = with_components(REGISTRY, [Apart])
+    options: dict[str, Any] = {"activation": "apart", "steps": 5, "eval_every": 5, "dtype": "float64"}
+    made = [make_trial(registry, engine=engine, **options) for engine in ("lanes", "blas")]
+    assert why_not_lanes(made[0], registry) == ""
+    lanes, blas = (numbers(train_stack([one], registry)[0]) for one in made)
+    np.testing.assert_allclose(lanes, blas, rtol=1e-9)
+
+
 def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:
     @dataclasses.dataclass(frozen=True)
     class Turning(Optimizer):
