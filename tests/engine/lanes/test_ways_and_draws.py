@@ -117,6 +117,22 @@ def test_an_activation_may_draw_fewer_numbers_than_it_has_units_and_examples() -
 
 
 @dataclasses.dataclass(frozen=True)
+class ShakenByUnit(Shaken):
+    """The same with a number for each example and unit where the size is small."""
+
+    name: ClassVar[str] = "shaken_by_unit"
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return rng.standard_normal(shape if np.all(self.size < 0.2) else (1, shape[1]))
+
+
+def test_how_many_numbers_an_activation_draws_may_depend_on_its_hyperparameters() -> None:
+    registry = with_components(REGISTRY, [ShakenByUnit])
+    for size in (0.1, 0.3, 0.1):
+        agrees(registry, activation=("shaken_by_unit", {"size": size}))
+
+
+@dataclasses.dataclass(frozen=True)
 class Bent(LearnedActivation):
     """Two learned lines, with a gradient that the author adds up in place."""
 
