@@ -21,7 +21,7 @@ from anncore.engine.lanes.programs import Program
 
 
 class Computed(NamedTuple):
-    """Numbers of each trial, (T, ...), that a formula computed from hyperparameters that it looked at."""
+    """Numbers, one per trial, that a formula computed from hyperparameters whose values it looked at."""
 
     array: Array
 
@@ -101,12 +101,10 @@ class Sources:
         values = []
         for source in sources:
             value = self.array(source)
-            several = value.size != len(value) and not isinstance(source, Computed)
-            if value.dtype != lanes.dtype or several:
+            if value.dtype != lanes.dtype or value.size != len(value):
                 raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
-            rows = value.reshape(len(value), -1)
-            values.append(np.broadcast_to(rows, (self._trials, rows.shape[1])))
-        return lanes.put(np.concatenate(values, axis=1) if values else np.empty((self._trials, 0)))
+            values.append(np.broadcast_to(value.reshape(-1), self._trials))
+        return lanes.put(np.stack(values, axis=1) if values else np.empty((self._trials, 0)))
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
         """Return what is equal for equal sets of values."""

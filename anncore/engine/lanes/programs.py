@@ -87,8 +87,8 @@ class _Kernel:
         return self.code.at(self.arguments[name], self.code.product(group, vectors))
 
     def hypers(self, nodes: Sequence[Node], pointer: str, start: int = 0) -> dict[Node, Place]:
-        """Return the places of hyperparameters, most of them of one vector."""
-        return {node: Place(pointer, start + vectors(nodes[:at])) for at, node in enumerate(nodes)}
+        """Return the places of hyperparameters, one vector each."""
+        return {node: Place(pointer, start + at) for at, node in enumerate(nodes)}
 
     def gathered(
         self, arrays: Sequence[tuple[str, int, int]], group: Index, batch: int, start: Index
@@ -141,11 +141,6 @@ class _Kernel:
             return []
 
         code.loop(width, number)
-
-
-def vectors(nodes: Sequence[Node]) -> int:
-    """Return how many vectors arrays have together."""
-    return sum(map(size, nodes))
 
 
 def driver_program() -> Program:
@@ -214,7 +209,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
         update.owned: Place(kernel.group("owned", group, 1)),
         **{node: Place(pointer, place) for place, node in enumerate(update.times)},
         **dict(zip(update.states, held, strict=True)),
-        **kernel.hypers(own, code.at(hypers, code.product(group, vectors(own)))),
+        **kernel.hypers(own, code.at(hypers, code.product(group, len(own)))),
         **{node: Place(rates, place) for node, place in update.rates.items()},
     }
     work = Workspace(pointer, max(len(update.times), 1))
@@ -236,7 +231,7 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     theta, grads = (kernel.group(name, group, weights.size) for name in ("theta", "grads"))
     running = kernel.group("state", group, state.size)
     inputs = _batch(kernel, batch, pass_, work)
-    inputs |= kernel.hypers(hypers, code.at(own, code.product(group, vectors(hypers))))
+    inputs |= kernel.hypers(hypers, code.at(own, code.product(group, len(hypers))))
     inputs |= _drawn(kernel, pass_, work)
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
@@ -268,7 +263,7 @@ def _drawn(kernel: _Kernel, pass_: Pass, work: Workspace) -> dict[Node, Place]:
     """Append the copying of a step's random numbers; return where they lie, one array after the other."""
     if not pass_.drawn:
         return {}
-    count = vectors([node for node, _ in pass_.drawn])
+    count = sum(size(node) for node, _ in pass_.drawn)
     first = at = _offset(work.take(count))
     kernel.drawn(count, *PLACE, first)
     places = {}
@@ -312,15 +307,16 @@ def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state:
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
         theta, running = kernel.group("theta", g, weights.size), kernel.group("state", g, state.size)
-        own = kernel.group("hypers", g, vectors(hypers))
+        own = kernel.group("hypers", g, len(hypers))
         steps = kernel.arguments["steps"]
 
         def step(s: Index, _: Sequence[str]) -> Sequence[str]:
             nonlocal most
             work = Workspace(kernel.arguments["work"], 1)
             x = work.take(size(pass_.x))
+            assert isinstance(x.offset, int)
             start = code.product(s, block)
-            kernel.gathered([("x", size(pass_.x) // block, _offset(x))], g, block, start)
+            kernel.gathered([("x", size(pass_.x) // block, x.offset)], g, block, start)
             inputs = {pass_.x: x, **kernel.hypers(hypers, own)}
             inputs |= _weights(pass_.weights, weights, state, theta, running)
             block_size = size(pass_.z)
@@ -353,7 +349,7 @@ def loss_program(dtype: str, pass_: Pass) -> Program:
         inputs = {
             pass_.z: Place(kernel.group("z", g, kernel.arguments["z_apart"])),
             pass_.y: Place(kernel.group("y", g, kernel.arguments["y_apart"])),
-            **kernel.hypers(hypers, kernel.group("hypers", g, vectors(hypers))),
+            **kernel.hypers(hypers, kernel.group("hypers", g, len(hypers))),
         }
         Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
         most = work.vectors
@@ -376,7 +372,7 @@ def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
 
     def group(g: Index, _: Sequence[str]) -> Sequence[str]:
         z, y = (kernel.group(name, g, kernel.arguments[f"{name}_apart"]) for name in ("z", "y"))
-        own = kernel.group("hypers", g, vectors(hypers))
+        own = kernel.group("hypers", g, len(hypers))
         weights = kernel.group("w", g, kernel.arguments["examples"])
         out = kernel.group("out", g, 1)
 

@@ -74,8 +74,7 @@ class LaneUpdate:
     def entries(self, first: int, last: int, steps: int, stack: Mapping[str, Array | int]) -> Entries:
         """Return what the updates from `first` to `last` need.
 
-        steps: of the whole training. stack: `numbers`, `theta` and `grads` (G, numbers, L), and `work` of all
-        groups of the stack.
+        stack: `numbers`, `theta`, `grads` and `work` of all groups of the stack.
         """
         kinds, times = self.ways.kinds(first, last), self.ways.times(first, last)
         functions, hypers = self._by_way()

@@ -27,7 +27,7 @@ from anncore import (
 from anncore.contract.errors import ComponentError
 from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Split, Stop, Trial
-from anncore.engine.lanes import drawing, stack as stacks
+from anncore.engine.lanes import drawing, rewriting, stack as stacks
 from anncore.engine.lanes.choice import why_not_lanes
 from anncore.engine.lanes.counting import Asking, Way
 from anncore.engine.lanes.nests import Unlowerable
@@ -206,6 +206,14 @@ def test_what_numpy_computes_from_hyperparameters_is_each_trials_own() -> None:
         np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
         [alone] = train_stack([made], registry)
         assert np.array_equal(curves(result), curves(alone))
+
+
+def test_a_kernel_gets_no_more_computed_numbers_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "MOST_COMPUTED", 7)
+    registry = with_components(REGISTRY, [Fanned])
+    trials = [trial("lanes", registry, activation=("fanned", {"a": a})) for a in (3.0, 4.0)]
+    with pytest.raises(ComponentError, match="an array of 8 numbers that NumPy computed"):
+        train_stack(trials, registry)
 
 
 @dataclasses.dataclass(frozen=True)
