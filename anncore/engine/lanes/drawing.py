@@ -51,8 +51,7 @@ class Draws:
         self._kinds: list[tuple[Drawing, ...]] = list(kinds)
         owners = [(trial.sweep_seed, trial.seed) for trial in trials]
         self._owners = list(dict.fromkeys(owners))
-        places = {owner: at for at, owner in enumerate(self._owners)}
-        self.group = np.array([places[owner] for owner in owners], np.intp)  # by trial
+        self.group = np.array([self._owners.index(owner) for owner in owners], np.intp)
         self._dtype = np.dtype(trials[0].train.dtype)
 
     @property
@@ -63,9 +62,9 @@ class Draws:
         return max(MOST_BYTES // bytes_, 1) if numbers else 0
 
     def next(self, kinds: Array) -> tuple[list[Array], Array]:
-        """Return the numbers of the next S steps, whose passes are of these kinds, (S,).
+        """Return the numbers of the next steps, whose passes are of these kinds.
 
-        For each seed all numbers in a row, (n,); and where those of each step begin, (S,) of i64.
+        For each seed all numbers in a row; and where those of each step begin, i64.
         """
         whole = [sum(drawing.size for drawing in kind) for kind in self._kinds]
         starts = np.concatenate([[0], np.cumsum(np.array(whole, np.int64)[kinds])])
