@@ -182,6 +182,30 @@ class Stretched(Activation):
 
 
 @dataclasses.dataclass(frozen=True)
+class Partial(LearnedActivation):
+    """A learned line, and another one below 0 where `a` is above 0."""
+
+    name: ClassVar[str] = "partial"
+    a: Hyper = hyper(0.0, "[0, inf)")
+
+    def specs(self, units: int) -> Sequence[WeightSpec]:
+        up = WeightSpec("up", (1, units), 1, units, "gain", 1.0)
+        down = WeightSpec("down", (1, 1), 1, 1, "gain", 0.1)
+        return [up, down] if np.any(self.a > 0) else [up]
+
+    def forward(self, z: Array, weights: Mapping[str, Array]) -> Array:
+        below = weights["down"] * z if "down" in weights else 0 * z
+        return np.where(z > 0, weights["up"] * z, below)
+
+
+def test_a_kernel_serves_only_stacks_with_the_weights_that_it_was_written_for() -> None:
+    """Of fewer weights it would write beyond their memory."""
+    registry = with_components(REGISTRY, [Partial])
+    for a in (0.0, 1.0, 0.0):
+        agrees(registry, activation=("partial", {"a": a}))
+
+
+@dataclasses.dataclass(frozen=True)
 class Fanned(Activation):
     """Lines whose slopes NumPy computes from a hyperparameter, one for each unit."""
 
