@@ -354,9 +354,10 @@ def noting_reads() -> Iterator[list[Array]]:
         _READING = before
 
 
-def has_read() -> bool:
-    """Tell whether a formula has looked at a hyperparameter since `noting_reads`."""
-    return bool(_READING)
+def has_read(among: Sequence[Array] | None = None) -> bool:
+    """Tell whether a formula has looked at a hyperparameter, or at one among these, since `noting_reads`."""
+    read = _READING or ()
+    return bool(read) if among is None else any(one is array for one in read for array in among)
 
 
 def _inputs_of(node: Node) -> list[Array]:

@@ -36,9 +36,9 @@ def engine_of(trial: Trial, registry: Registry) -> str:
     """
     if not available():
         return BLAS
-    found = _looked_at(trial, registry)
-    fits = found.weights <= MOST_WEIGHTS and found.length <= LONGEST
-    return LANES if fits and not found.why_not else BLAS
+    look = _looked_at(trial, registry)
+    fits = look.weights <= MOST_WEIGHTS and look.length <= LONGEST
+    return LANES if fits and not look.why_not else BLAS
 
 
 class _Look(NamedTuple):
@@ -100,10 +100,15 @@ def _updates_key(trial: Trial, registry: Registry) -> tuple[Any, ...]:
     return ("lanes", "updates", *own, trial.train.dtype, str(trial.train.batch_size))
 
 
+def _examples_key(trial: Trial) -> tuple[str, str]:
+    """Return what determines the number of examples, and so of the steps of an epoch."""
+    return trial.parts["dataset"].text, trial.split.text
+
+
 _MORE: dict[str, Callable[[Trial], Any]] = {
     "values": lambda trial: trial.parts["optimizer"].text,
     "network": _passes_key,
-    "steps": lambda trial: (trial.train.steps, trial.train.epochs),
+    "steps": lambda trial: trial.train.steps or (trial.train.epochs, *_examples_key(trial)),
 }
 """What updates may depend on beside their structure, and what is equal where it is equal."""
 

@@ -138,7 +138,7 @@ class Code:
         return self.add(f"select {self.truth} {truth}, {self.type} {one}, {self.type} {other}")
 
     def logical(self, operation: str, one: str, other: str) -> str:
-        """Append and, or of truth values."""
+        """Append and, or, xor of truth values."""
         return self.add(f"{operation} {self.truth} {one}, {other}")
 
     def negated(self, truth: str) -> str:

@@ -90,19 +90,33 @@ def _address(text: str, processor: str, features: str) -> int:
     if not processor:
         processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    built = target.create_target_machine(cpu=processor, features=features, opt=3, jit=True)
+    settings = {"cpu": processor, "features": features, "opt": 3, "jit": True}
     code = kept_code(name)
-    module = llvm.parse_assembly(text if code is None else "")
-    module.verify()
-    engine = llvm.create_mcjit_compiler(module, built)
     if code is None:
-        engine.set_object_cache(lambda _, made: keep_code(name, made), lambda _: None)
-    else:
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        code = _compiled(text, target.create_target_machine(**settings))
+        keep_code(name, code)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target.create_target_machine(**settings))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)
     place: int = engine.get_function_address("f")
     return place
+
+
+def _compiled(text: str, compiler: Any) -> bytes:
+    """Return the machine code of a text, by a target machine that compiles nothing else.
+
+    An engine, and its target machine, would keep what LLVM has made of the text on the way there: half a
+    megabyte for a kernel of five kilobytes.
+    """
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(text, llvm.create_context())
+    module.triple, module.data_layout = compiler.triple, str(compiler.target_data)
+    module.verify()
+    with module:
+        code: bytes = compiler.emit_object(module)
+    return code
 
 
 def _name_stack_probe(llvm: Any) -> None:

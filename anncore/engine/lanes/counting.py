@@ -8,7 +8,9 @@ Python's numbers and IEEE's have in common are computed outside, and reach the k
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +36,8 @@ Expression = Any
 """A number made of the step's: STEP, a plain number, or a tuple of an operation's name and its arguments.
 Plain data, as ways are kept on disk."""
 STEP = "t"
+EXACTLY = 2**53
+"""Below it whole numbers of Python, of 64 bits and of float64 are the same."""
 
 
 class Way(NamedTuple):
@@ -43,15 +47,15 @@ class Way(NamedTuple):
     numbers: tuple[Expression, ...] = (STEP,)
 
     def goes(self, steps: Array) -> Array:
-        """Return for each step whether the formula goes this way."""
+        """Return for each of S steps, (S,), whether the formula goes this way."""
         same = np.ones(len(steps), bool)
         for expression, answer in self.asked:
-            same &= _computed(expression, steps).astype(bool) == answer
+            same &= _computed(expression, steps, bool) == answer
         return same
 
     def values(self, steps: Array) -> Array:
-        """Return the numbers of each step, (steps, n)."""
-        columns = [np.asarray(_computed(one, steps), float) for one in self.numbers]
+        """Return the numbers of each of S steps, (S, n)."""
+        columns = [_computed(one, steps, float) for one in self.numbers]
         return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 
 
@@ -126,21 +130,36 @@ class Count(Symbol):
         raise Unlowerable(f"the number of the step is used other than in arithmetic and comparisons{where}")
 
 
-def _computed(expression: Expression, steps: Array) -> Array:
-    """Return an expression's numbers at steps."""
+def _computed(expression: Expression, steps: Array, kind: type) -> Array:
+    """Return an expression's numbers at steps, as such numbers."""
     try:
         with np.errstate(divide="raise", invalid="raise"):
-            return np.broadcast_to(_value(expression, steps), steps.shape)
-    except FloatingPointError:
+            return np.broadcast_to(np.asarray(_value(expression, steps)).astype(kind), steps.shape)
+    except (FloatingPointError, ZeroDivisionError):
         raise Unlowerable("a number of the step is divided by 0") from None
+    except OverflowError:
+        raise Unlowerable("a number of the step is larger than any float") from None
 
 
 def _value(expression: Expression, steps: Array) -> Any:
-    if isinstance(expression, tuple):
-        name, *parts = expression
-        args = [_value(part, steps) for part in parts]
-        # Truth values are numbers for Python.
-        return NAMED[name](
-            *(np.asarray(arg, np.int64) if np.asarray(arg).dtype == bool else arg for arg in args)
-        )
-    return steps if expression == STEP else expression
+    if not isinstance(expression, tuple):
+        return steps if expression == STEP else expression
+    name, *parts = expression
+    args = [_value(part, steps) for part in parts]
+    # Truth values are numbers for Python.
+    args = [np.asarray(arg, np.int64) if np.asarray(arg).dtype == bool else arg for arg in args]
+    if _needs_python(name, args):
+        args = [arg.astype(object) if isinstance(arg, np.ndarray) else arg for arg in args]
+    return NAMED[name](*args)
+
+
+def _needs_python(name: str, args: Sequence[Any]) -> bool:
+    """Tell whether an operation of whole numbers may leave those that NumPy computes with exactly."""
+    kinds = [np.asarray(arg).dtype.kind for arg in args]
+    if "O" in kinds:  # also what is too large for 64 bits
+        return True
+    if any(kind not in "iu" for kind in kinds):
+        return False
+    sizes = [max(abs(int(np.min(arg))), abs(int(np.max(arg)))) for arg in args if np.size(arg)]
+    bound = math.prod(sizes) if name == "mul" else sum(sizes)
+    return bound >= EXACTLY

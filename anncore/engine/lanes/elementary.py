@@ -2,8 +2,9 @@
 
 Each is the textbook's reduction of the argument and a polynomial; coefficients are those of the Taylor series
 where no other source is named. Errors are below 1.5 units in the last place, those of tanh, expm1, log1p and
-of the power of float64 below 3; tests/engine/lanes compares with mpmath. Infinities, NaN and signed zeros
-are those of C's functions; numbers below the smallest normal one are kept.
+of the power of float64 below 3, of ndtr below 5; tests/engine/lanes compares with mpmath. Infinities, NaN and
+signed zeros are those of C's functions, but for some powers (see `power`); numbers below the smallest normal
+one are kept.
 """
 
 from __future__ import annotations
@@ -250,6 +251,9 @@ def power(code: Code, base: str, exponent: str) -> str:
     """Append base ** exponent, by float64 and by two floats for the logarithm in float64.
 
     The error of float64 grows with |exponent log(base)|: 1 unit in the last place up to 10, 50 at 700.
+
+    Unlike C's, a power of -0 is that of 0, one of -∞ that is no whole number is NaN, and so may be one with
+    exponent log(base) between 710 and 1000, which is infinite.
     """
     if code.dtype == "float32":
         wide = code.widened()

@@ -27,8 +27,13 @@ def facts_of(component: Any) -> dict[str, Any]:
 
 
 def per_trial(fact: Any) -> bool:
-    """Tell whether a fact is one number of each trial."""
-    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.size == len(fact)
+    """Tell whether a fact is one number of each trial, made of hyperparameters and so (T, 1, 1) as these."""
+    return isinstance(fact, np.ndarray) and fact.dtype.kind == "f" and fact.shape[1:] == (1, 1)
+
+
+def has_trials(fact: Any) -> bool:
+    """Tell whether a fact may have other numbers for other trials; a table of fewer axes has not."""
+    return isinstance(fact, np.ndarray) and fact.ndim >= 3
 
 
 def constants(components: Iterable[Any]) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ def signature(components: Sequence[Any]) -> tuple[str, ...]:
     texts = []
     for component in components:
         for name, value in sorted(facts_of(component).items()):
-            if not isinstance(value, np.ndarray):
+            if not has_trials(value):
                 texts.append(f"{type(component).__name__}.{name}={_text(value)}")
             elif value.dtype == np.uint64:
                 raise Unlowerable(
@@ -86,7 +91,7 @@ def with_inner(optimizer: Any) -> Iterator[Any]:
 
 
 _NAMED = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, slice, range)
-_PROCESS = secrets.token_hex(8)  # as other processes have other objects at an address
+PROCESS = secrets.token_hex(8)  # as other processes have other objects at an address
 _HELD: dict[int, Any] = {}  # objects that are told apart by their address, which no other may get
 
 
@@ -102,4 +107,4 @@ def _text(value: Any) -> str:
     if isinstance(value, _NAMED):
         return repr(value)
     _HELD[id(value)] = value
-    return f"{value!r} at {id(value)} of {_PROCESS}"
+    return f"{value!r} at {id(value)} of {PROCESS}"

@@ -17,8 +17,9 @@ from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, al
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import WeightSpec
 from anncore.engine.lanes.drawing import Drawing
-from anncore.engine.lanes.facts import facts_of, per_trial
-from anncore.engine.lanes.nests import SUMS, Unlowerable, ordered
+from anncore.engine.lanes.examples import refuse_examples_together
+from anncore.engine.lanes.facts import facts_of, has_trials, per_trial
+from anncore.engine.lanes.nests import Unlowerable, ordered
 from anncore.engine.lanes.opening import Opening, in_place
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
@@ -41,7 +42,7 @@ class Hypers:
             for name, value in facts_of(component).items():
                 if per_trial(value):  # such as the rate before a schedule
                     object.__setattr__(twin, name, self.graph.input(value, known=True))
-                elif isinstance(value, np.ndarray) and len(value) > 1:
+                elif has_trials(value) and len(value) > 1:
                     raise Unlowerable(f"{component.name} keeps {name} of shape {value.shape}")
             self._twins[id(component)] = twin, component
         return self._twins[id(component)][0]
@@ -87,10 +88,7 @@ def training_pass(
         hypers = Hypers(graph)
         opening = Opening(graph, hypers, activations, training=True)
         known = _inputs(graph, recorded)
-        drawn = []
-        for name, (node, drawn_shape) in recorded.drawn.items():
-            known[node] = graph.input(node.stand_in)
-            drawn.append((known[node].node, Drawing(name, drawn_shape, drawn_shape, None)))
+        drawn = _drawn(graph, recorded, known)
         ends = [recorded.z.node, *(symbol.node for symbol in recorded.state.values())]
         _replay(graph, opening, ends, known)
         z = known[recorded.z.node]
@@ -133,23 +131,9 @@ def forward_pass(
         graph = LaneGraph()
         known = _inputs(graph, recorded)
         _replay(graph, Opening(graph, Hypers(graph), (), training=False), [recorded.z.node], known)
-        _refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
+        refuse_examples_together(known[recorded.z.node].node, known[recorded.x].node)
     weights = {name: known[node].node for name, node in recorded.weights.items()}
     return Pass(graph, known[recorded.x].node, None, weights, known[recorded.z.node].node, {}, {}, None)
-
-
-def _refuse_examples_together(z: Node, x: Node) -> None:
-    """Refuse what takes examples together in evaluation, whose examples pass in blocks."""
-    of_examples = {x}
-    for node in ordered([z]):
-        if not any(arg in of_examples for arg in node.args if isinstance(arg, Node)):
-            continue
-        of_examples.add(node)
-        array = node.args[0]
-        if node.function in SUMS and isinstance(array, Node) and array in of_examples:
-            axis = dict(node.options).get("axis", 1)  # of sum_examples
-            if 1 in (axis if isinstance(axis, tuple) else (axis,)) and array.shape[1] == x.shape[1]:
-                raise Unlowerable("it takes examples together in evaluation, whose examples pass in blocks")
 
 
 def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str) -> Pass:
@@ -188,6 +172,15 @@ def _inputs(graph: Graph, recorded: Recorded) -> dict[Node, Symbol]:
     for node in recorded.weights.values():
         known[node] = graph.input(node.stand_in)
     return known
+
+
+def _drawn(graph: Graph, recorded: Recorded, known: dict[Node, Symbol]) -> list[tuple[Node, Drawing]]:
+    """Return new inputs for the numbers from U[0, 1) that a recorded pass draws, and note them as known."""
+    drawn = []
+    for name, (node, shape) in recorded.drawn.items():
+        known[node] = graph.input(node.stand_in)
+        drawn.append((known[node].node, Drawing(name, shape, shape, None)))
+    return drawn
 
 
 def _replay(graph: Graph, opening: Opening, ends: Sequence[Node], known: dict[Node, Symbol]) -> None:

@@ -15,10 +15,7 @@ Indices = tuple[Index, ...]
 
 def item_place(code: Code, given: Any, shape: Sequence[int], index: Indices) -> Indices:
     """Return the place in an array of which [given] is taken; the first axis, the trials', is whole."""
-    parts = list(given)
-    named = sum(part is not None and part is not Ellipsis for part in parts)
-    at = next((at for at, part in enumerate(parts) if part is Ellipsis), len(parts))
-    parts[at : at + 1] = [slice(None)] * (len(shape) - named)
+    parts = written_out(given, len(shape))
     lists = _lists(parts)
     left: Iterator[Index] = iter((0, *index))  # the trials' axis first
     chosen: list[Index] | None = None  # places in the lists, which share their axes
@@ -39,6 +36,15 @@ def item_place(code: Code, given: Any, shape: Sequence[int], index: Indices) -> 
         else:
             place.append(int(part) % length)
     return tuple(place[1:])
+
+
+def written_out(given: Any, axes: int) -> list[Any]:
+    """Return the parts of an index of an array with so many axes; ... and what is left out are whole axes."""
+    parts = list(given)
+    named = sum(part is not None and part is not Ellipsis for part in parts)
+    at = next((at for at, part in enumerate(parts) if part is Ellipsis), len(parts))
+    parts[at : at + 1] = [slice(None)] * (axes - named)
+    return parts
 
 
 def _lists(parts: Sequence[Any]) -> dict[int, Any]:

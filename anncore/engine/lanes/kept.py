@@ -71,9 +71,13 @@ def _own(folder: Path) -> bool:
 
 def _make_room(folder: Path) -> None:
     """Delete the older half of the files when there are too many."""
-    with os.scandir(folder) as entries:
-        files = [(entry.stat().st_mtime, entry.path) for entry in entries]
-    if len(files) >= MOST_FILES:
-        for _, path in sorted(files)[: MOST_FILES // 2]:
-            with suppress(OSError):
-                os.unlink(path)
+    paths = [folder / name for name in os.listdir(folder)]
+    if len(paths) < MOST_FILES:
+        return
+    files = []
+    for path in paths:
+        with suppress(OSError):  # another process may have taken it away
+            files.append((path.lstat().st_mtime, path))
+    for _, path in sorted(files)[: MOST_FILES // 2]:
+        with suppress(OSError):
+            os.unlink(path)

@@ -59,7 +59,7 @@ def codes_of(part: Part) -> tuple[str, ...]:
 
 def components_of(stack: Any) -> list[Any]:
     """Return the components of a stack's passes, for one structure always in the same order."""
-    activations = [run.component for each in stack.network.activations for run in each.runs]
+    activations = [run.component for place in stack.network.activations for run in place.runs]
     ends = [component for pair in stack.output.pairs for component in (pair.loss, pair.activation)]
     return [stack.network.component, *activations, *ends]
 
@@ -89,7 +89,7 @@ class Sources:
         return Computed(np.asarray(node.value)) if known is None else known
 
     def array(self, source: Source) -> Array:
-        """Return a hyperparameter's numbers, one per trial."""
+        """Return a hyperparameter's numbers, one per trial: (T, 1, 1)."""
         if isinstance(source, Computed):
             return source.array
         at, name = source
@@ -97,7 +97,7 @@ class Sources:
         return array
 
     def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
-        """Return hyperparameters in lanes, in this order."""
+        """Return hyperparameters in lanes, in this order: (G, n, L)."""
         values = []
         for source in sources:
             value = self.array(source)

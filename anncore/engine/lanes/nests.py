@@ -25,6 +25,8 @@ VIEWS = frozenset((np.transpose, primitives.item, primitives.reshaped, primitive
 of places, is written out."""
 SUMS = frozenset((np.sum, np.mean, np.max, np.amax, np.min, np.amin, primitives.sum_examples))
 PIECES = frozenset((primitives.joined, primitives.stacked, primitives.put_back))
+DEEPEST = 100
+"""How many operations of a formula may lie inside each other; writing one recurses, three calls for each."""
 
 
 class Unlowerable(ComponentError):
@@ -67,6 +69,7 @@ class Nests:
         self.outputs = list(dict.fromkeys(outputs))
         # What depends on hyperparameters alone comes first, so that it parts no loops that belong together.
         self.order = sorted(ordered(self.outputs), key=lambda node: not node.known)
+        self._refuse_empty()
         if singles_first:
             self.order.sort(key=lambda node: size(node) != 1)
             self._refuse_sums()
@@ -77,6 +80,12 @@ class Nests:
         self.inside, self._members = self._grouped()
         self.nests = self._nested()
         self._mark_stored()
+
+    def _refuse_empty(self) -> None:
+        """Refuse arrays without elements: loops run once at least."""
+        for node in self.order:
+            if any(size(one) == 0 for one in (node, *node.args) if isinstance(one, Node)):
+                raise Unlowerable("an array without elements")
 
     def _refuse_sums(self) -> None:
         """Refuse single numbers made of whole arrays."""
@@ -99,15 +108,19 @@ class Nests:
         roots: dict[Node, list[Node]] = {}
         members: dict[Node, dict[Node, None]] = {}  # in a fixed order, as texts must be equal
         kept = set(self.outputs)
+        depths: dict[Node, int] = {}  # operations from the end of the formula to here
         for node in reversed(self.order):
             if self.is_view(node):
                 continue
+            depths[node] = 0
             if not elementwise(node):
                 roots[node] = [node]
                 members[node] = {node: None}
                 continue
             above = self._above(node, roots, kept)
-            if len(above) == 1 or (above and node.dtype.kind == "b"):
+            depth = 1 + max((depths.get(user, 0) for user in self._users.get(node, ())), default=0)
+            if depth < DEEPEST and (len(above) == 1 or (above and node.dtype.kind == "b")):
+                depths[node] = depth
                 roots[node] = above
                 inside.add(node)
                 for root in above:

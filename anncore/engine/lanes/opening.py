@@ -74,8 +74,10 @@ class Opening:
             return None
         if call not in self._noise:
             run = call.activation.runs[0]
-            # An author may draw fewer numbers, which are then broadcast.
-            shape = np.shape(run.component.draw(np.random.default_rng(0), tuple(z.shape[1:])))
+            # An author may draw fewer numbers, which are then broadcast; hyperparameters may say how many.
+            # The copy with symbols notes that they are looked at.
+            twin = self._hypers.twin(run.component)
+            shape = np.shape(twin.draw(np.random.default_rng(0), tuple(z.shape[1:])))
             symbol = self._graph.input(alike((z.shape[0], *shape), z.dtype))
             which = next(at for at, one in enumerate(self._activations) if one is call.activation)
             asked = tuple(z.shape[1:])

@@ -26,8 +26,10 @@ COMPARED = {
 LOGICAL = {
     **dict.fromkeys((np.logical_and, np.bitwise_and, operator.and_), "and"),
     **dict.fromkeys((np.logical_or, np.bitwise_or, operator.or_), "or"),
+    **dict.fromkeys((np.logical_xor, np.bitwise_xor, operator.xor), operator.xor.__name__),
 }
-TESTS = frozenset((np.isnan, np.isfinite))
+TESTS = frozenset((np.isnan, np.isfinite, np.isinf))
+POWERS = frozenset((np.power, operator.pow, primitives.power))
 NOT = frozenset((np.logical_not, np.invert, operator.invert))
 
 
@@ -126,7 +128,8 @@ MAKERS: dict[Any, Maker] = {
     np.hypot: _hypot,
     np.isnan: lambda code, x: code.compared("uno", x, x),
     np.isfinite: _finite,
-    **dict.fromkeys((np.power, operator.pow, primitives.power), elementary.power),
+    np.isinf: lambda code, x: code.compared("oeq", code.absolute(x), code.number(math.inf)),
+    **dict.fromkeys(POWERS, elementary.power),
 }
 """By function: what appends it. Truth values stay truth values."""
 

@@ -143,64 +143,105 @@ def append_product(
     places of sums, and the sums. once: whether each place may come once only, as its formulas read what they
     write.
     """
-    rows, columns, inner = shape
-    left, right = factors
-    before, has = len(code.lines), registers()
-    tile = tile_of(rows, columns, has)
-    if once:
-        tile = Tile(_divisor(rows, tile.rows), _divisor(columns, tile.columns))
-    sums, chunk = tile.rows * tile.columns, inner if inner <= LONG else _even(inner, CHUNK)
-    across = -(-columns // tile.columns) * tile.columns
-    packs = left.along != 1 and columns >= 4 * tile.columns and tile.rows * chunk <= PACKED
-    memory = code.at(*room(tile.rows * chunk)) if packs else ""
-    partial = code.at(*room(tile.rows * across)) if chunk < inner else ""
-    each = code.measured(lambda: finish([(0, 0)], [code.number(0.0)]))
-    spare = code.at(*room(sums)) if each * sums > INLINE else ""
-    panels = ""
-    # Short registers take columns several times in parts, whose lines then should not drive each other out.
-    if has.parts > 1 and right.along != 1 and rows >= 4 * tile.rows and columns * inner > 2 * PACKED:
-        panels = code.at(*room(across * inner))
+    before = len(code.lines)
+    product = _Product(code, factors, shape, finish, once=once)
+    product.take(room)
+    product.append()
+    code.count(_usual_length(tile_of(*shape[:2]), product.lines), len(code.lines) - before)
 
-        def panel(j: Index, index: Index) -> None:
-            target = code.at(panels, code.product(index, inner))
-            _pack(code, _begun(code, right, j), target, tile.columns, inner)
 
-        over(code, columns, tile.columns, panel)
+class _Product:
+    """The loops of a product under construction; see `append_product`."""
 
-    def row(i: Index, _: Index) -> None:
-        whole = _begun(code, left, i)
+    def __init__(
+        self,
+        code: Code,
+        factors: tuple[Factor, Factor],
+        shape: tuple[int, int, int],
+        finish: Finish,
+        *,
+        once: bool,
+    ) -> None:
+        self._code, self._finish, self._registers = code, finish, registers()
+        self._left, self._right = factors
+        self._rows, self._columns, self._inner = shape
+        self._tile = tile_of(self._rows, self._columns, self._registers)
+        if once:
+            rows, columns = _divisor(self._rows, self._tile.rows), _divisor(self._columns, self._tile.columns)
+            self._tile = Tile(rows, columns)
+        self._chunk = self._inner if self._inner <= LONG else _even(self._inner, CHUNK)
+        self._across = -(-self._columns // self._tile.columns) * self._tile.columns  # columns of whole tiles
+        self.lines = 0  # of the formulas that follow one sum
 
-        def part_of_sums(start: Index, length: int, *, ends: bool) -> None:
-            mine = _from(code, whole, start)
-            if packs:
-                mine = _pack(code, mine, memory, tile.rows, length)
+    def take(self, room: Callable[[int], tuple[str, Index]]) -> None:
+        """Take the memory that the loops need."""
+        code, tile, columns, inner = self._code, self._tile, self._columns, self._inner
 
-            def column(j: Index, index: Index) -> None:
-                other = _begun(code, right, j)
-                if panels:
-                    other = Factor(code.at(panels, code.product(index, inner)), 0, 1, tile.columns)
-                other = _from(code, other, start)
-                sofar = code.at(partial, code.product(index, tile.rows)) if partial else ""
-                totals = _summed(code, mine, other, tile, length, has.parts, sofar)
-                if not ends:
-                    for at, total in enumerate(totals):
-                        code.store(total, sofar, at)
-                elif spare:
-                    _finish_by_rows(code, totals, tile, (i, j), spare, finish)
-                else:
-                    offsets = [(r, c) for r in range(tile.rows) for c in range(tile.columns)]
-                    finish([(code.sum(i, r), code.sum(j, c)) for r, c in offsets], totals)
+        def taken(vectors: int, needed: bool) -> str:
+            return code.at(*room(vectors)) if needed else ""
 
-            over(code, columns, tile.columns, column)
+        packed, sums = tile.rows * self._chunk, tile.rows * tile.columns
+        packs = self._left.along != 1 and columns >= 4 * tile.columns and packed <= PACKED
+        self._packed = taken(packed, packs)  # the rows of a tile
+        self._sofar = taken(tile.rows * self._across, self._chunk < inner)  # sums up to the present chunk
+        self.lines = code.measured(lambda: self._finish([(0, 0)], [code.number(0.0)]))
+        self._spare = taken(sums, self.lines * sums > INLINE)  # the sums of a tile, for a loop over its rows
+        # Short registers take columns several times, in parts whose lines should not drive each other out.
+        again = self._registers.parts > 1 and self._right.along != 1 and self._rows >= 4 * tile.rows
+        self._panels = taken(self._across * inner, again and columns * inner > 2 * PACKED)  # all columns
 
-        rest = (-(-inner // chunk) - 1) * chunk  # where the last part begins
-        if rest:
-            _clear(code, partial, tile.rows * across)
-            over(code, rest, chunk, lambda start, _: part_of_sums(start, chunk, ends=False))
-        part_of_sums(rest, inner - rest, ends=True)
+    def append(self) -> None:
+        """Append the loops."""
+        if self._panels:
+            over(self._code, self._columns, self._tile.columns, self._lay_panel)
+        over(self._code, self._rows, self._tile.rows, lambda i, _: self._append_rows(i))
 
-    over(code, rows, tile.rows, row)
-    code.count(_usual_length(tile_of(rows, columns), each), len(code.lines) - before)
+    def _lay_panel(self, j: Index, index: Index) -> None:
+        code = self._code
+        target = code.at(self._panels, code.product(index, self._inner))
+        _pack(code, _begun(code, self._right, j), target, self._tile.columns, self._inner)
+
+    def _append_rows(self, i: Index) -> None:
+        """Append the sums of the rows of a tile, chunk after chunk."""
+        code, chunk = self._code, self._chunk
+        rows = _begun(code, self._left, i)
+        last = (-(-self._inner // chunk) - 1) * chunk
+        if last:
+            _clear(code, self._sofar, self._tile.rows * self._across)
+            over(code, last, chunk, lambda start, _: self._append_chunk(i, rows, start, chunk, ends=False))
+        self._append_chunk(i, rows, last, self._inner - last, ends=True)
+
+    def _append_chunk(self, i: Index, rows: Factor, start: Index, length: int, *, ends: bool) -> None:
+        """Append so many terms of the sums; ends: whether they are the last ones."""
+        code, tile = self._code, self._tile
+        rows = _from(code, rows, start)
+        if self._packed:
+            rows = _pack(code, rows, self._packed, tile.rows, length)
+
+        def column(j: Index, index: Index) -> None:
+            columns = _begun(code, self._right, j)
+            if self._panels:
+                place = code.at(self._panels, code.product(index, self._inner))
+                columns = Factor(place, 0, 1, tile.columns)
+            columns = _from(code, columns, start)
+            sofar = code.at(self._sofar, code.product(index, tile.rows)) if self._sofar else ""
+            totals = _summed(code, rows, columns, tile, length, self._registers.parts, sofar)
+            if ends:
+                self._append_ends((i, j), totals)
+                return
+            for at, total in enumerate(totals):
+                code.store(total, sofar, at)
+
+        over(code, self._columns, tile.columns, column)
+
+    def _append_ends(self, start: tuple[Index, Index], totals: Sequence[str]) -> None:
+        """Append the formulas that follow the sums of a tile."""
+        code, tile = self._code, self._tile
+        if self._spare:
+            _finish_by_rows(code, totals, tile, start, self._spare, self._finish)
+            return
+        offsets = [(r, c) for r in range(tile.rows) for c in range(tile.columns)]
+        self._finish([(code.sum(start[0], r), code.sum(start[1], c)) for r, c in offsets], totals)
 
 
 def _clear(code: Code, pointer: str, vectors: int) -> None:
@@ -212,10 +253,10 @@ def _from(code: Code, factor: Factor, start: Index) -> Factor:
     return factor._replace(pointer=code.at(factor.pointer, code.product(start, factor.along)))
 
 
-def _usual_length(tile: Tile, each: int) -> int:
-    """Return about how many lines a product takes where registers are `ROOMY`; each: those of a formula."""
+def _usual_length(tile: Tile, lines: int) -> int:
+    """Return about how many lines a product takes where registers are `ROOMY`; lines: those of a formula."""
     sums = tile.rows * tile.columns
-    return 100 + 6 * sums + (each * sums if each * sums <= INLINE else each)
+    return 100 + 6 * sums + (lines * sums if lines * sums <= INLINE else lines)
 
 
 def _finish_by_rows(

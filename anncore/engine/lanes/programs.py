@@ -18,7 +18,7 @@ from anncore.engine.lanes.gathering import Gathered, gather
 from anncore.engine.lanes.graphs import Pass, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
-from anncore.engine.lanes.update_graphs import LONG, UpdateGraph
+from anncore.engine.lanes.update_graphs import UpdateGraph
 from anncore.engine.lanes.workspace import Place, Workspace
 
 TRAINING = (
@@ -200,7 +200,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     rates = code.at(arguments["rates"], code.product(at, moving))
     theta = Place(kernel.group("theta", group, numbers))
     held = [
-        Place(kernel.group(name, group, numbers if update.long and size(node) > 1 else size(node)))
+        Place(kernel.group(name, group, numbers if update.length and size(node) > 1 else size(node)))
         for name, node in zip(states, update.states, strict=True)
     ]
     inputs = {
@@ -214,7 +214,7 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
     }
     work = Workspace(pointer, max(len(update.times), 1))
     outputs = list(zip(update.results, [theta, *held], strict=True))
-    Lowering(code, inputs, outputs, work, (LONG, numbers) if update.long else None)
+    Lowering(code, inputs, outputs, work, (update.length, numbers) if update.length else None)
     return Program(code.function(), work.vectors, code.length, update.way)
 
 
@@ -224,37 +224,15 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     Hyperparameters lie in the order of `hyper_inputs`.
     """
     kernel = _Kernel(dtype, TRAINING, PLACE)
-    code, pointer = kernel.code, kernel.arguments["work"]
+    code, work = kernel.code, Workspace(kernel.arguments["work"], 1)
     group, step = PLACE
     hypers = hyper_inputs(pass_.graph)
     own = code.load_scalar("ptr", kernel.arguments["hypers"], step)
     theta, grads = (kernel.group(name, group, weights.size) for name in ("theta", "grads"))
     running = kernel.group("state", group, state.size)
-    work = Workspace(pointer, 1)
-    assert pass_.y is not None
-    x, y = work.take(size(pass_.x)), work.take(size(pass_.y))
-    wide, tall = size(pass_.x) // batch, size(pass_.y) // batch
-    assert isinstance(x.offset, int)
-    assert isinstance(y.offset, int)
-    start = code.load_scalar("i64", kernel.arguments["starts"], step)
-    gathered = [("x", wide, x.offset), ("y", tall, y.offset)]
-    weighted: dict[Node, Place] = {}
-    if pass_.weights_of_examples is not None:
-        w = weighted[pass_.weights_of_examples] = work.take(batch)
-        assert isinstance(w.offset, int)
-        gathered.append(("w", 1, w.offset))
-    kernel.gathered(gathered, group, batch, start)
-    inputs = {pass_.x: x, pass_.y: y, **kernel.hypers(hypers, code.at(own, code.product(group, len(hypers))))}
-    inputs |= weighted
-    if pass_.drawn:
-        count = sum(size(node) for node, _ in pass_.drawn)
-        noise = work.take(count)
-        assert isinstance(noise.offset, int)
-        kernel.drawn(count, group, step, noise.offset)
-        at = noise.offset
-        for drawn, _ in pass_.drawn:
-            inputs[drawn] = Place(pointer, at)
-            at += size(drawn)
+    inputs = _batch(kernel, batch, pass_, work)
+    inputs |= kernel.hypers(hypers, code.at(own, code.product(group, len(hypers))))
+    inputs |= _drawn(kernel, pass_, work)
     inputs |= _weights(pass_.weights, weights, state, theta, running)
     outputs = [(node, Place(running, state.offsets[name])) for name, node in pass_.state.items()]
     for name, node in pass_.grads.items():
@@ -265,6 +243,40 @@ def pass_program(dtype: str, batch: int, pass_: Pass, weights: Layout, state: La
     Lowering(code, inputs, outputs, work)
     draws = tuple(drawing for _, drawing in pass_.drawn)
     return Program(code.function(), work.vectors, code.length, drawn=draws)
+
+
+def _batch(kernel: _Kernel, batch: int, pass_: Pass, work: Workspace) -> dict[Node, Place]:
+    """Append the gathering of a step's batch; return where its inputs, targets and weights lie."""
+    assert pass_.y is not None
+    nodes = {"x": pass_.x, "y": pass_.y}
+    if pass_.weights_of_examples is not None:
+        nodes["w"] = pass_.weights_of_examples
+    group, step = PLACE
+    start = kernel.code.load_scalar("i64", kernel.arguments["starts"], step)
+    places = {name: work.take(size(node)) for name, node in nodes.items()}
+    arrays = [(name, size(node) // batch, _offset(places[name])) for name, node in nodes.items()]
+    kernel.gathered(arrays, group, batch, start)
+    return {node: places[name] for name, node in nodes.items()}
+
+
+def _drawn(kernel: _Kernel, pass_: Pass, work: Workspace) -> dict[Node, Place]:
+    """Append the copying of a step's random numbers; return where they lie, one array after the other."""
+    if not pass_.drawn:
+        return {}
+    count = sum(size(node) for node, _ in pass_.drawn)
+    first = at = _offset(work.take(count))
+    kernel.drawn(count, *PLACE, first)
+    places = {}
+    for node, _ in pass_.drawn:
+        places[node] = Place(work.pointer, at)
+        at += size(node)
+    return places
+
+
+def _offset(place: Place) -> int:
+    """Return where in the workspace a place is."""
+    assert isinstance(place.offset, int)
+    return place.offset
 
 
 def _weights(

@@ -20,6 +20,8 @@ from anncore.engine.lanes.nests import MATMULS, Unlowerable
 
 MOST_SORTED = 64
 """The numbers of a row that are sorted by comparing each with every other one."""
+MOST_COMPUTED = 256
+"""The numbers of an array that NumPy computed from hyperparameters, which reach a kernel one by one."""
 FRESH = ("zeros_like", "ones_like", "full_like", "empty_like")
 
 
@@ -34,7 +36,7 @@ class LaneGraph(Graph):
         self._computed: dict[Any, Symbol] = {}
 
     def _given(self, arg: Any) -> Any:
-        """Return a constant as an input if it has one number per trial.
+        """Return a constant as an input if it has numbers for each trial.
 
         A formula made it of hyperparameters, as `1 - np.asarray(self.rate)`: other trials have others.
         """
@@ -43,12 +45,27 @@ class LaneGraph(Graph):
             return arg
         if arg.ndim < 3 or arg.dtype != first.dtype:
             return arg
-        if len(arg) != first.shape[0] or arg.size != len(arg):
+        if len(arg) != first.shape[0] or (arg.size != len(arg) and (arg == arg[:1]).all()):
             return arg
-        key = arg.tobytes(), arg.ndim
+        key = arg.tobytes(), arg.shape
         if key not in self._computed:
-            self._computed[key] = self.input(arg, known=True)
+            self._computed[key] = self._by_number(arg)
         return self._computed[key]
+
+    def _by_number(self, array: Any) -> Symbol:
+        """Return an array of each trial, made of inputs of one number each, as hyperparameters are."""
+        if array.size == len(array):
+            return self.input(array, known=True)
+        if array[0].size > MOST_COMPUTED:
+            raise Unlowerable(
+                f"an array of {array[0].size} numbers that NumPy computed from hyperparameters, "
+                f"which is more than {MOST_COMPUTED}"
+            )
+        columns = array.reshape(len(array), 1, -1)
+        numbers = [self.input(columns[:, :, at : at + 1], known=True) for at in range(columns.shape[2])]
+        row = super().record(primitives.joined, *numbers, axis=2)
+        made: Symbol = super().record(primitives.reshaped, row, shape=array.shape)
+        return made
 
     @contextmanager
     def allowing_options(self) -> Iterator[None]:

@@ -117,7 +117,9 @@ class LaneStack(Stack):
         codes = (codes_of(trial.parts["network"]), codes_of(trial.parts["loss"]))
         facts = signature(components_of(self))
         shapes = self.dtype, self._orders.widths, self.network_outputs, self.when, self.weighted
-        return (*parts, codes, facts, *shapes)
+        # Which weights there are may depend on hyperparameters, as where an activation learns but one slope.
+        weights = tuple((spec.name, *spec.shape, spec.role) for spec in self.network.specs)
+        return (*parts, codes, facts, *shapes, weights)
 
     @property
     def weighted(self) -> bool:

@@ -12,23 +12,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.derivatives.primitives import spread
-from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.derivatives.symbols import Node, Symbol, alike, has_read
 from anncore.contract.kinds import Array
 from anncore.engine.lanes.counting import Asking, Way
 from anncore.engine.lanes.graphs import Hypers
-from anncore.engine.lanes.nests import Unlowerable, ordered
+from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.refusing import refusing
 from anncore.engine.lanes.rewriting import LaneGraph
 
-LONG = 61
-"""The number of weights in graphs of updates; a kernel asks for the real one when it runs."""
+LONG = (61, 67)
+"""Numbers of weights in graphs of updates; a kernel asks for the real one when it runs. Where the kernels of
+these differ, a formula depends on the number."""
 
 
 class UpdateGraph(NamedTuple):
-    """A step of an optimizer on (T, 1, P); where `long`, P is LONG and stands for any number of weights."""
+    """A step of an optimizer on (T, 1, P); where there is a `length`, it is P and stands for any number."""
 
     graph: LaneGraph
-    long: bool
+    length: int | None
     weight: Node
     grad: Node
     times: list[Node]  # numbers made of the step's
@@ -46,67 +47,64 @@ def update_graph(
     state: Any,
     rates: Sequence[Array],
     *,
-    long: bool,
+    length: int | None,
     t: int | None,
 ) -> UpdateGraph:
     """Return the graph of a step.
 
-    optimizer: a component, or a fitted one with others inside. name: its own. rates: the
-    learning rates that a schedule changes. t: the step that is recorded where the formula asks for it, None
-    where it does not.
+    optimizer: a component, or a fitted one with others inside. name: its own. weight: (T, 1, P). rates: the
+    learning rates that a schedule changes, (T, 1, 1) each. length: what stands for P, where the kernel is for
+    any number of weights. t: the step that is recorded where the formula asks for it, None where it does not.
     """
     graph = LaneGraph()
-    hypers = Hypers(graph)
     with refusing(f"optimizer {name}"):
-        replaced = (
-            optimizer.replaced(hypers.twin) if hasattr(optimizer, "replaced") else hypers.twin(optimizer)
-        )
-        shape = (len(weight), 1, LONG) if long else weight.shape
+        twin = Hypers(graph).twin
+        replaced = optimizer.replaced(twin) if hasattr(optimizer, "replaced") else twin(optimizer)
+        shape = weight.shape if length is None else (len(weight), 1, length)
         theta, grad = (graph.input(alike(shape, weight.dtype)) for _ in range(2))
-        shapes = []
-        for array in leaves(state):
-            if array.dtype != weight.dtype:
-                raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
-            if long and array.shape not in (weight.shape, (len(weight), 1, 1)):
-                raise Unlowerable(f"a state of shape {array.shape}")
-            # With one weight in all, only the rule itself tells an array of weights from a single number.
-            shapes.append(shape if array.shape == weight.shape else array.shape)
-        inputs = [graph.input(alike(shape, weight.dtype)) for shape in shapes]
+        shapes = [_shape_of(array, weight, shape) for array in leaves(state)]
+        inputs = [graph.input(alike(one, weight.dtype)) for one in shapes]
         asking = Asking(graph, weight.dtype, t or 1)
         plain = graph.input(alike((1, 1, 1), weight.dtype))
         owned = graph.input(alike((len(weight), 1, 1), weight.dtype))
         now = plain if t is None else asking.step
         change, after = replaced.step(theta, grad, rebuilt(state, iter(inputs)), now)
-        if _form(after) != _form(state):
+        if has_read(rates):
+            raise Unlowerable("it looks at its learning rate, which the schedule changes")
+        if form_of(after) != form_of(state):
             raise Unlowerable("its state is built in another way after a step")
         results = [
             _whole(graph, result, due, weight.dtype)
             for result, due in zip([theta + change, *leaves(after)], [shape, *shapes], strict=True)
         ]
-        own = owned != 0
-        before = [theta, *inputs]
+        own, before = owned != 0, [theta, *inputs]
         results = [
             graph.record(np.where, own, result, start) for result, start in zip(results, before, strict=True)
         ]
     # An optimizer that is fitted to each array by itself has the same rate several times.
     order = {id(rate): at for at, rate in enumerate(rates)}
-    moving = {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order}
-    if long:
-        for node in ordered([result.node for result in results]):
-            if any(isinstance(arg, (int, float)) and arg in (LONG, 1 / LONG) for arg in node.args):
-                raise Unlowerable("the number of weights in a formula of each number by itself")
     return UpdateGraph(
         graph,
-        long,
+        length,
         theta.node,
         grad.node,
         [plain.node] if t is None else asking.nodes,
         owned.node,
         [symbol.node for symbol in inputs],
-        moving,
+        {node: order[id(node.value)] for node in graph.inputs if id(node.value) in order},
         [result.node for result in results],
         Way() if t is None else asking.way,
     )
+
+
+def _shape_of(array: Array, weight: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an array of a state in the graph, where weights have this shape."""
+    if array.dtype != weight.dtype:
+        raise Unlowerable(f"its state is of {array.dtype}, beside weights of {weight.dtype}")
+    if shape != weight.shape and array.shape not in (weight.shape, (len(weight), 1, 1)):
+        raise Unlowerable(f"a state of shape {array.shape}")
+    # With one weight in all, only the rule itself tells an array of weights from a single number.
+    return shape if array.shape == weight.shape else array.shape
 
 
 def _whole(graph: LaneGraph, result: Any, due: tuple[int, ...], dtype: Any) -> Symbol:
@@ -144,10 +142,10 @@ def rebuilt(state: Any, parts: Iterator[Any]) -> Any:
     return None if state is None else next(parts)
 
 
-def _form(state: Any) -> Any:
-    """Return how a state is built, without its arrays."""
+def form_of(state: Any) -> Any:
+    """Return how a state is built, without its arrays; its text is equal for equal forms alone."""
     if isinstance(state, tuple):
-        return type(state), [_form(item) for item in state]
+        return type(state), [form_of(item) for item in state]
     if isinstance(state, dict):
-        return [(key, _form(item)) for key, item in state.items()]
+        return [(key, form_of(item)) for key, item in state.items()]
     return state is None

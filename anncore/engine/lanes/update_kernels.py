@@ -18,7 +18,7 @@ from anncore.engine.lanes.graphs import hyper_inputs
 from anncore.engine.lanes.made import Made, Sources, codes_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.programs import Program, update_program
-from anncore.engine.lanes.update_graphs import leaves, update_graph
+from anncore.engine.lanes.update_graphs import LONG, form_of, leaves, update_graph
 from anncore.engine.nested import nested, scope_of
 from anncore.engine.optimizing import OptimizerRun
 
@@ -50,7 +50,7 @@ class Ways:
         }
 
     def kinds(self, first: int, last: int) -> Array:
-        """Return which of `made` makes each of the steps from `first` to `last`."""
+        """Return which of `made` makes each of the S steps from `first` to `last`, (S,)."""
         if not self.made:
             self._extend(1)
         [way, *others] = [one.program.way for one in self.made]
@@ -91,7 +91,7 @@ class Ways:
         self._kinds = np.concatenate([self._kinds, kinds])
 
     def times(self, first: int, last: int) -> Array:
-        """Return the numbers that the steps from `first` to `last` need of their counts, (steps, n)."""
+        """Return the numbers that the S steps from `first` to `last` need of their counts, (S, n)."""
         kinds, steps = self.kinds(first, last), np.arange(first, last + 1)
         if len(self.made) == 1:
             return self.made[0].program.way.values(steps)
@@ -123,8 +123,8 @@ class Ways:
         """Return the forms to try, the first that can be lowered is taken."""
         run = self._run
         states = list(leaves(run.state))
-        # A first state may have other arrays for other hyperparameters.
-        state = tuple(array.shape == run.weight.shape for array in states)
+        # A first state may have other arrays for other hyperparameters, or the same ones in other places.
+        state = tuple(array.shape == run.weight.shape for array in states), repr(form_of(run.state))
         fitted = constants(run.fitted.components)
         own = *self._own, fitted, run.scheduled, state, run.weight.dtype.name
         shapes = (
@@ -140,15 +140,24 @@ class Ways:
         return forms
 
     def _written(self, long: bool, t: int | None) -> tuple[Program, list[Node], int]:
+        if not long:
+            return self._recorded(None, t)
+        first, *others = (self._recorded(length, t) for length in LONG)
+        if any(program.text != first[0].text for program, _, _ in others):
+            raise Unlowerable("the number of weights in a formula of each number by itself")
+        return first
+
+    def _recorded(self, length: int | None, t: int | None) -> tuple[Program, list[Node], int]:
+        """Return the kernel of an update that is recorded with so many weights, None for those there are."""
         run = self._run
-        inside = any(nested(run.optimizer)) or not long
+        inside = any(nested(run.optimizer)) or length is None
         update = update_graph(
             run.fitted if inside else run.optimizer,
             run.optimizer.name,
             run.weight,
             run.state,
             run.rates,
-            long=long,
+            length=length,
             t=t,
         )
         own = [node for node in hyper_inputs(update.graph) if node not in update.rates]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +12,20 @@ from anncore.contract.derivatives.symbols import Node, name_of
 from anncore.engine.lanes.code import Code, Index
 from anncore.engine.lanes.indexing import item_place
 from anncore.engine.lanes.nests import Nests, Unlowerable, elementwise, size, tail
-from anncore.engine.lanes.operations import COMPARED, LOGICAL, NOT, TESTS, fixed_power, maker_of, truths
+from anncore.engine.lanes.operations import (
+    COMPARED,
+    LOGICAL,
+    NOT,
+    POWERS,
+    TESTS,
+    fixed_power,
+    maker_of,
+    truths,
+)
 from anncore.engine.lanes.workspace import Place
 
 Indices = tuple[Index, ...]
+GIVE_TRUTHS = frozenset((*COMPARED, *TESTS, primitives.cast))
 
 
 class Values:
@@ -73,6 +82,8 @@ class Values:
     def _read(self, node: Node, index: Indices, shape: tuple[int, ...]) -> str:
         """Return an element of an array in memory, of which `index` is the place in another shape."""
         code, place = self._code, self._near(node)
+        if node.dtype.kind == "f" and node.dtype.name != code.dtype:
+            raise Unlowerable(f"a number in {node.dtype.name} in a training in {code.dtype}")
         value = code.load(place.pointer, self._linear(index, shape, place))
         if node.dtype.kind == "b":
             return code.compared("une", value, code.number(0.0))
@@ -126,46 +137,52 @@ class Values:
         return code.compared("une", number, code.number(0.0)) if array.dtype.kind == "b" else number
 
     def _operation(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
-        code = self._code
-        if node.dtype.kind == "f" and node.dtype.name != code.dtype:
+        """Append an elementwise operation at a place."""
+        self._refuse_type(node)
+        code, function, kinds = self._code, node.function, truths(node.args)
+        values = [
+            self._value(arg, _broadcast(arg, node, index), memo)
+            if isinstance(arg, (Node, np.ndarray))
+            else self._constant(arg, index)
+            for arg in node.args
+        ]
+        if function in LOGICAL or function in NOT:
+            if not all(kinds):
+                raise Unlowerable("logic on numbers")
+            return code.negated(values[0]) if function in NOT else code.logical(LOGICAL[function], *values)
+        if function is np.where and not kinds[0]:
+            raise Unlowerable("np.where of numbers")
+        maker = maker_of(function)
+        if maker is None and function not in GIVE_TRUTHS:
+            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
+        if node.dtype.kind == "b" and function not in GIVE_TRUTHS:
+            raise Unlowerable("arithmetic on truth values")
+        if function is np.where:
+            kinds[0] = False  # the condition stays what it is
+        values = [
+            code.as_number(value) if truth else value for value, truth in zip(values, kinds, strict=True)
+        ]
+        if function in COMPARED:
+            return code.compared(COMPARED[function], *values)
+        if function is primitives.cast:
+            return values[0] if node.dtype.kind == "f" else code.compared("une", values[0], code.number(0.0))
+        if function in POWERS and isinstance(node.args[1], (int, float)):
+            fixed = fixed_power(code, values[0], float(node.args[1]))
+            if fixed is not None:
+                return fixed
+        assert maker is not None
+        return maker(code, *values)
+
+    def _refuse_type(self, node: Node) -> None:
+        """Refuse results other than numbers of the training's type and truth values."""
+        if node.dtype.kind == "f" and node.dtype.name != self._code.dtype:
             raise Unlowerable(
-                f"{name_of(node.function)} gives {node.dtype.name} in a training in {code.dtype}"
+                f"{name_of(node.function)} gives {node.dtype.name} in a training in {self._code.dtype}"
             )
         if node.dtype.kind not in "fb":
             raise Unlowerable(
                 f"{name_of(node.function)} gives {node.dtype}, and lanes compute with real numbers alone"
             )
-        function = node.function
-        args = [
-            self._value(arg, _broadcast(arg, node, index), memo) if _is_array(arg) else arg
-            for arg in node.args
-        ]
-        if function in (np.power, operator.pow, primitives.power) and isinstance(node.args[1], (int, float)):
-            fixed = fixed_power(code, args[0], float(node.args[1]))
-            if fixed is not None:
-                return fixed
-        args = [arg if isinstance(arg, str) else self._constant(arg, index) for arg in args]
-        kinds = truths(node.args)
-        if function in LOGICAL or function in NOT:
-            if not all(kinds):
-                raise Unlowerable("logic on numbers")
-            return code.negated(args[0]) if function in NOT else code.logical(LOGICAL[function], *args)
-        first = 1 if function is np.where else 0
-        for at in range(first, len(args)):
-            if kinds[at]:
-                args[at] = code.as_number(args[at])
-        if function is np.where and not kinds[0]:
-            raise Unlowerable("np.where of numbers")
-        if node.dtype.kind == "b" and function not in COMPARED and function not in TESTS:
-            raise Unlowerable("arithmetic on truth values")
-        if function in COMPARED:
-            return code.compared(COMPARED[function], *args)
-        if function is primitives.cast:
-            return args[0] if node.dtype.kind == "f" else code.compared("une", args[0], code.number(0.0))
-        maker = maker_of(function)
-        if maker is None:
-            raise Unlowerable(f"{name_of(function)} is no operation that lanes have")
-        return maker(code, *args)
 
     def _viewed(self, node: Node, index: Indices, memo: dict[Any, str]) -> str:
         """Return one element of a view: an element of what it is a view of."""
@@ -229,10 +246,6 @@ class Values:
         if inner not in self._places or inner in self._once:
             raise Unlowerable("a reshape of what is itself a view")
         return None
-
-
-def _is_array(arg: Any) -> bool:
-    return isinstance(arg, (Node, np.ndarray))
 
 
 def _broadcast(arg: Any, node: Node, index: Indices) -> Indices:

@@ -1,8 +1,9 @@
 """What was written for a structure, kept on disk: a later process records and writes nothing for it.
 
-An entry is named by all that determines it: the structure, the content of the packages that its components
-and the engine come from, and the processor. As with machine code, one that is damaged or another user's is
-not used, and kernels are compared with their formulas all the same before a process first uses them.
+An entry is named by all that determines it: the structure, the content of the packages that its components,
+their base classes and the engine come from, the processor, and NumPy, which computes constants. As with
+machine code, one that is damaged or another user's is not used, and kernels are compared with their formulas
+all the same before a process first uses them.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.engine_version import numeric_environment
 from anncore.contract.kinds import base
 from anncore.contract.session_code import has_no_home
 from anncore.engine.lanes.compiling import machine
+from anncore.engine.lanes.facts import PROCESS
 from anncore.engine.lanes.kept import keep_code, kept_code, named
 
 ENGINE = __name__.partition(".")[0]
@@ -27,13 +30,19 @@ MOST_FILES = 1000  # of a package whose content is read for its digest
 
 
 def name_of(key: Any, components: Iterable[Any]) -> str:
-    """Return the name of a structure's entry; "" where nobody can say which code its components are."""
-    classes = [type(component) for component in components]
-    if any(has_no_home(cls) for cls in classes):
+    """Return the name of a structure's entry; "" where no other process can have the same.
+
+    So it is where nobody can say which code the components are, or where they keep an object that nothing but
+    its address tells apart.
+    """
+    classes, text = [type(component) for component in components], repr(key)
+    if PROCESS in text or any(has_no_home(cls) for cls in classes):
         return ""
-    roots = {ENGINE, *(cls.__module__.partition(".")[0] for cls in classes)}
-    digests = [_content(root) for root in sorted(roots)]
-    return named(f"{key!r}\n{' '.join(digests)}", f"written {machine()}") if all(digests) else ""
+    modules = {one.__module__.partition(".")[0] for cls in classes for one in cls.__mro__}
+    digests = [_content(root) for root in sorted({ENGINE, *modules} - sys.stdlib_module_names)]
+    if not all(digests):
+        return ""
+    return named(f"{text}\n{' '.join(digests)}", f"written {machine()} {numeric_environment()}")
 
 
 def read(name: str) -> list[Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -93,6 +95,31 @@ def test_a_file_that_cannot_be_deleted_stays(folder: Path, monkeypatch: pytest.M
     assert kept.kept_code("one") == kept.kept_code("three") == b"code"
 
 
+def test_a_file_that_another_process_takes_away_meanwhile_is_no_trouble(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has written it under a temporary name, or makes room too."""
+    monkeypatch.setattr(kept, "MOST_FILES", 2)
+    for name in ("one", "two"):
+        kept.keep_code(name, b"code")
+    listed = os.listdir
+
+    def vanishing(path: Path) -> list[str]:
+        return [*listed(path), "gone"]
+
+    monkeypatch.setattr(os, "listdir", vanishing)
+    kept.keep_code("three", b"code")
+    assert kept.kept_code("three") == b"code"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are for administrators there")
+def test_a_link_to_nowhere_is_no_trouble(folder: Path) -> None:
+    kept.keep_code("one", b"code")
+    (folder / "link").symlink_to(folder / "nowhere")
+    kept.keep_code("two", b"code")
+    assert kept.kept_code("two") == b"code"
+
+
 def test_no_home_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -115,6 +142,39 @@ def test_the_folder_does_not_grow_without_end(folder: Path, monkeypatch: pytest.
         kept.keep_code(f"name{number}", b"code")
     assert len(list(folder.iterdir())) <= 10
     assert kept.kept_code("name24") == b"code"
+
+
+MEMORY = """
+from anncore.engine.lanes import elementary
+from anncore.engine.lanes.code import Code
+from anncore.engine.lanes.compiling import address
+
+def compiled(number):
+    code = Code("float32")
+    place = code.load_scalar("ptr", "%table", 0)
+    value = code.load(place)
+    for _ in range(20):
+        value = elementary.tanh(code, code.times(value, code.number(number)))
+    code.store(value, place)
+    address(code.function())
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+compiled(0.5)
+before = resident()
+for number in range(30):
+    compiled(number + 1.5)
+print((resident() - before) / 30)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="nothing tells a process's memory here")
+def test_of_a_compiled_kernel_little_but_its_code_stays_in_memory(folder: Path) -> None:
+    """A sweep over a thousand structures compiles some thousand of them."""
+    result = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 600  # kB, and 1,300 where the engine compiles the text itself
 
 
 def test_a_table_stays_in_memory_while_its_kernel_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,12 +208,33 @@ def test_what_rounding_explains_is_not_refused(name: str, monkeypatch: pytest.Mo
 
 
 def test_numbers_at_a_kink_may_differ_and_others_may_not() -> None:
-    formulas = np.linspace(-1, 1, 100)
+    formulas = np.linspace(-1, 1, 100)[None]
     lanes = formulas.copy()
-    lanes[:5] = 0.0
-    assert agreement.apart(lanes, formulas) <= agreement.MOST_APART
-    assert agreement.apart(formulas * 1.001, formulas) > agreement.MOST_APART
-    assert agreement.apart(np.full(3, np.nan), np.full(3, np.nan)) == 0.0
+    lanes[:, :5] = 0.0
+    assert agreement.agree(lanes, formulas)
+    assert agreement.agree(lanes, formulas, [20, 100])
+    assert not agreement.agree(lanes, formulas, [5, 100])  # a whole array is wrong
+    assert not agreement.agree(formulas * 1.001, formulas)
+    assert agreement.agree(np.full((1, 3), np.nan), np.full((1, 3), np.nan))
+
+
+@pytest.mark.parametrize("name", ["b1", "b3"])
+def test_one_wrong_array_among_many_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bias has few of all numbers, 8 or 1 of 105 here."""
+    from anncore.engine.lanes import stack, written
+
+    right = stack.training_pass  # type: ignore[attr-defined]
+
+    def wrong(*args: Any, **more: Any) -> Any:
+        made = right(*args, **more)
+        return made._replace(grads={**made.grads, name: None})
+
+    monkeypatch.setattr(written, "name_of", lambda key, components: "")
+    monkeypatch.setattr(stack, "_AGREED", set())
+    monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
+    monkeypatch.setattr(stack, "training_pass", wrong)
+    with pytest.raises(ComponentError, match="gives other gradients than the formulas of mlp"):
+        train_stack([trial()], REGISTRY)
 
 
 def test_a_layout_has_the_arrays_one_after_the_other() -> None:
@@ -255,6 +276,40 @@ def test_a_kernel_serves_only_stacks_whose_state_has_its_arrays() -> None:
             )
             [part[engine]] = train_stack([made], registry)
         np.testing.assert_allclose(numbers(part["lanes"]), numbers(part["blas"]), rtol=1e-9)
+
+
+@dataclasses.dataclass(frozen=True)
+class Either(Optimizer):
+    """Momentum, or a mean of the weights that are drawn to it, or both; what is 0 keeps no state."""
+
+    name: ClassVar[str] = "either"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    momentum: Hyper = hyper(0.0, "[0, 1)")
+    pull: Hyper = hyper(0.0, "[0, 1)")
+
+    def init(self, weight: Array) -> Any:
+        kept = (np.any(self.momentum > 0), np.any(self.pull > 0))
+        return tuple(np.zeros_like(weight) if keeps else None for keeps in kept)
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        velocity, mean = state
+        if velocity is not None:
+            grad = velocity = self.momentum * velocity + grad
+        change = -self.lr * grad
+        if mean is not None:
+            change, mean = change + self.pull * (mean - weight), 0.9 * mean + 0.1 * weight
+        return change, (velocity, mean)
+
+
+def test_a_kernel_serves_only_stacks_whose_state_has_its_arrays_in_its_places() -> None:
+    registry = with_components(REGISTRY, [Either])
+    for values in ({"momentum": 0.9}, {"pull": 0.01}, {"momentum": 0.9}, {"pull": 0.01, "momentum": 0.5}):
+        made = [
+            make_trial(registry, optimizer=("either", values), engine=engine, dtype="float64", steps=20)
+            for engine in ("lanes", "blas")
+        ]
+        lanes, blas = (numbers(train_stack([one], registry)[0]) for one in made)
+        np.testing.assert_allclose(lanes, blas, rtol=1e-9)
 
 
 def test_a_class_that_is_written_anew_gets_a_kernel_of_its_own() -> None:
@@ -349,7 +404,23 @@ def test_values_that_a_formula_compares_are_looked_at_together() -> None:
         (lambda z: z * ((z > -1) * (z < 1)), "arithmetic on truth values"),
         (lambda z: z + np.linalg.det(z.swapaxes(1, 2) @ z)[:, None, None], "det"),
         (lambda z: np.arctan(z), "np.arctan is no operation that lanes have"),
-        (lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)), "examples together in evaluation"),
+        *(
+            (formula, "examples together in evaluation")
+            for formula in (
+                lambda z: np.tanh(z - z.mean(axis=1, keepdims=True)),
+                lambda z: z - z.swapaxes(1, 2).mean(axis=2)[:, None, :],
+                lambda z: z - 0.5 * z[:, :1],
+                lambda z: z - 0.5 * np.roll(z, 1, axis=1),
+                lambda z: z + np.cumsum(z, axis=1),
+                lambda z: z - 0.1 * z @ (z.swapaxes(1, 2) @ z),
+                lambda z: z * np.tanh((z[:, :, :1] - z[:, :, 0][:, None]).max(axis=2, keepdims=True)),
+                lambda z: z + np.concatenate([z[:, 1:], z[:, :1]], axis=1),
+                lambda z: z[:, None].max(axis=2) * z,
+                lambda z: z + 0.1 * z.reshape(len(z), z.shape[1], 2, -1).max(axis=1).reshape(len(z), 1, -1),
+                lambda z: z + z[:, np.zeros(z.shape[1], int)],
+                lambda z: z * np.linspace(0.5, 1, z.shape[1]).astype(z.dtype)[:, None],
+            )
+        ),
     ],
 )
 def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: str) -> None:
@@ -366,6 +437,37 @@ def test_what_would_fail_in_a_kernel_is_refused_by_the_plan(formula: Any, why: s
     registry = with_components(REGISTRY, [Odd])
     made = make_trial(registry, activation="odd", engine="lanes", steps=5)
     assert re.search(why, why_not_lanes(made, registry))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda z: z.swapaxes(1, 2).reshape(len(z), 2, 4, -1).max(axis=1).mean(axis=1)[:, :, None],
+        lambda z: np.stack([z, -z], axis=1).max(axis=1),
+        lambda z: z * (np.stack([z, -z], axis=3).reshape(*z.shape[:2], -1) @ np.ones((1, 16, 1), z.dtype)),
+        lambda z: z[:, None, :, [0, 1, 2, 3, 3, 2, 1, 0]][:, 0] + z[..., :1],
+        lambda z: np.pad(z[:, :, 1:], ((0, 0), (0, 0), (1, 0))) + z.sum(axis=2)[:, :, None],
+        lambda z: np.where(z > np.arange(8), z, np.ones_like(z)),
+        lambda z: (np.eye(8, dtype=z.dtype)[None] @ z.swapaxes(1, 2)).swapaxes(1, 2),
+    ],
+)
+def test_what_takes_each_example_by_itself_is_not_refused(formula: Any) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Apart(Activation):
+        """A formula of one example, on axes that move."""
+
+        name: ClassVar[str] = "apart"
+
+        def forward(self, z: Array) -> Array:
+            made: Array = formula(z) * z
+            return made
+
+    registry = with_components(REGISTRY, [Apart])
+    options: dict[str, Any] = {"activation": "apart", "steps": 5, "eval_every": 5, "dtype": "float64"}
+    made = [make_trial(registry, engine=engine, **options) for engine in ("lanes", "blas")]
+    assert why_not_lanes(made[0], registry) == ""
+    lanes, blas = (numbers(train_stack([one], registry)[0]) for one in made)
+    np.testing.assert_allclose(lanes, blas, rtol=1e-9)
 
 
 def test_a_choice_looks_at_the_values_that_a_formula_looks_at() -> None:

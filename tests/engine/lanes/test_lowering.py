@@ -225,6 +225,11 @@ FORMULAS: dict[str, Any] = {
     "reshaped": lambda a, b: np.swapaxes(a, 1, 2).reshape(8, 10, 2) * a.reshape(8, 10, 2),
     "constants": lambda a, b: a * np.arange(4.0) + np.tril(np.ones((5, 4))) * np.ones_like(a),
     "truth": lambda a, b: ((a > 0) & ~(a > 1)).astype(a.dtype) - np.sign(a) * (a <= 0.5),
+    "infinite or not": lambda a, b: np.where(
+        np.isinf(np.where(a > 0, a, -np.inf)) ^ (a < 1), np.sign(a), np.logical_xor(a > 0, a > 2) + 0.0
+    ),
+    "truth of numbers": lambda a, b: np.where(np.floor(a).astype(bool), a, -a),
+    "powers of truth": lambda a, b: a * (a > 0) ** 2.0 + (b > 0).swapaxes(1, 2) ** 1.5,
     "powers": lambda a, b: a**2 + np.abs(a) ** 1.5 + np.abs(a) ** 0.5 + a**3 + 1 / (np.abs(a) + 1) ** -1,
     "sorted": lambda a, b: np.sort(a, axis=2) - np.sort(np.sign(b), axis=1).swapaxes(1, 2),
     "ranks": lambda a, b: np.argsort(np.sign(a), axis=2, kind="stable") * a,
@@ -271,10 +276,14 @@ def test_formulas_of_every_sort_are_numpys_but_for_rounding(name: str) -> None:
     ("formula", "why"),
     [
         (lambda a: np.arctan(a), "np.arctan is no operation that lanes have"),
+        (lambda a: np.where(np.signbit(a), a, 0), "np.signbit is no operation that lanes have"),
         (lambda a: a[:, [0, 1], None, [1, 0]], "lists of places with a slice between them"),
         (lambda a: np.sort(np.concatenate([a] * 20, axis=2), axis=2), "the sorting of 80 numbers"),
         (lambda a: a @ a[:, None].swapaxes(2, 3), "a product of arrays of which one has more axes"),
         (lambda a: (a > 0) @ (np.swapaxes(a, 1, 2) > 0), "a product of truth values"),
+        (lambda a: a + np.tanh(a[:, :, :0]).sum(axis=2, keepdims=True), "an array without elements"),
+        (lambda a: a @ np.swapaxes(a[:, :0], 1, 2), "an array without elements"),
+        (lambda a: np.concatenate([a, np.tanh(a[:, 3:])], axis=1), "an array without elements"),
     ],
 )
 def test_what_has_no_loop_is_refused_by_name(formula: Any, why: str) -> None:
@@ -314,6 +323,21 @@ def test_a_gradient_goes_back_to_lists_of_places() -> None:
     options = {"indices": (index,), "shape": (8, 4, 3)}
     got = computed(lambda one: one.graph.record(primitives.put_back, one, **options), "float64", pieces)
     np.testing.assert_allclose(got, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("depth", [20, 300])
+def test_a_formula_may_be_as_long_as_it_likes(depth: int) -> None:
+    """Python ends a recursion of 1000 calls; parts of a deep formula lie in memory instead."""
+    a = stack(3, 4)
+
+    def formula(x: Any) -> Any:
+        y = x
+        for at in range(depth):
+            y = 0.9 * y * x + 0.01 * at
+        return y
+
+    scaled = 0.3 * np.tanh(a)
+    np.testing.assert_allclose(computed(formula, "float64", scaled), formula(scaled), rtol=1e-13)
 
 
 def test_formulas_that_follow_a_product_share_its_loop() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -26,8 +27,13 @@ from anncore import (
 from anncore.contract.errors import ComponentError
 from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Split, Stop, Trial
-from anncore.engine.lanes import drawing, stack as stacks
+from anncore.engine.lanes import drawing, rewriting, stack as stacks
 from anncore.engine.lanes.choice import why_not_lanes
+from anncore.engine.lanes.counting import Asking, Way
+from anncore.engine.lanes.nests import Unlowerable
+from anncore.engine.lanes.programs import update_program
+from anncore.engine.lanes.rewriting import LaneGraph
+from anncore.engine.lanes.update_graphs import LONG, update_graph
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack
 
@@ -111,6 +117,22 @@ def test_an_activation_may_draw_fewer_numbers_than_it_has_units_and_examples() -
 
 
 @dataclasses.dataclass(frozen=True)
+class ShakenByUnit(Shaken):
+    """The same with a number for each example and unit where the size is small."""
+
+    name: ClassVar[str] = "shaken_by_unit"
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return rng.standard_normal(shape if np.all(self.size < 0.2) else (1, shape[1]))
+
+
+def test_how_many_numbers_an_activation_draws_may_depend_on_its_hyperparameters() -> None:
+    registry = with_components(REGISTRY, [ShakenByUnit])
+    for size in (0.1, 0.3, 0.1):
+        agrees(registry, activation=("shaken_by_unit", {"size": size}))
+
+
+@dataclasses.dataclass(frozen=True)
 class Bent(LearnedActivation):
     """Two learned lines, with a gradient that the author adds up in place."""
 
@@ -157,6 +179,222 @@ class Stretched(Activation):
 
     def forward(self, z: Array) -> Array:
         return self._slope * z
+
+
+@dataclasses.dataclass(frozen=True)
+class Partial(LearnedActivation):
+    """A learned line, and another one below 0 where `a` is above 0."""
+
+    name: ClassVar[str] = "partial"
+    a: Hyper = hyper(0.0, "[0, inf)")
+
+    def specs(self, units: int) -> Sequence[WeightSpec]:
+        up = WeightSpec("up", (1, units), 1, units, "gain", 1.0)
+        down = WeightSpec("down", (1, 1), 1, 1, "gain", 0.1)
+        return [up, down] if np.any(self.a > 0) else [up]
+
+    def forward(self, z: Array, weights: Mapping[str, Array]) -> Array:
+        below = weights["down"] * z if "down" in weights else 0 * z
+        return np.where(z > 0, weights["up"] * z, below)
+
+
+def test_a_kernel_serves_only_stacks_with_the_weights_that_it_was_written_for() -> None:
+    """Of fewer weights it would write beyond their memory."""
+    registry = with_components(REGISTRY, [Partial])
+    for a in (0.0, 1.0, 0.0):
+        agrees(registry, activation=("partial", {"a": a}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Fanned(Activation):
+    """Lines whose slopes NumPy computes from a hyperparameter, one for each unit."""
+
+    name: ClassVar[str] = "fanned"
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    def forward(self, z: Array) -> Array:
+        slopes = 1 + np.asarray(self.a) * np.linspace(0, 1, z.shape[-1]).astype(z.dtype)
+        return slopes * np.tanh(z)
+
+
+def test_what_numpy_computes_from_hyperparameters_is_each_trials_own() -> None:
+    registry = with_components(REGISTRY, [Fanned])
+    trials = [
+        trial("lanes", registry, activation=("fanned", {"a": a}), seed=seed)
+        for a in (0.5, 1.0, 2.0)
+        for seed in (0, 1)
+    ]
+    for result, made in zip(train_stack(trials, registry), trials, strict=True):
+        blas = dataclasses.replace(made, train=dataclasses.replace(made.train, engine="blas"))
+        [expected] = train_stack([blas], registry)
+        np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
+        [alone] = train_stack([made], registry)
+        assert np.array_equal(curves(result), curves(alone))
+
+
+def test_a_kernel_gets_no_more_computed_numbers_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "MOST_COMPUTED", 7)
+    registry = with_components(REGISTRY, [Fanned])
+    trials = [trial("lanes", registry, activation=("fanned", {"a": a})) for a in (3.0, 4.0)]
+    with pytest.raises(ComponentError, match="an array of 8 numbers that NumPy computed"):
+        train_stack(trials, registry)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounded(Activation):
+    """A bend at a place that NumPy computes in float64, as np.log(2.0) is a float64."""
+
+    name: ClassVar[str] = "bounded"
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    _bound: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bound", self.a * np.log(2.0))
+
+    def forward(self, z: Array) -> Array:
+        return np.where(z > self._bound, 0.5 * z, z)
+
+
+def test_numbers_of_another_type_are_refused_by_the_plan() -> None:
+    registry = with_components(REGISTRY, [Bounded])
+    agrees(registry, activation="bounded")
+    made = trial("lanes", registry, activation="bounded", dtype="float32")
+    assert "a number in float64 in a training in float32" in why_not_lanes(made, registry)
+
+
+TABLES: dict[str, Any] = {
+    "number": lambda: np.asarray(0.5),
+    "two numbers": lambda: np.array([0.5, 0.25]),  # as many as there are trials
+    "row": lambda: np.linspace(0.5, 1.0, 8),
+    "column": lambda: np.linspace(0.5, 1.0, 8)[:, None],
+    "whole numbers": lambda: np.arange(3, 6),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tabled(Activation):
+    """A line whose slope comes from a table that is made once, for all trials the same."""
+
+    name: ClassVar[str] = "tabled"
+    which: str = hyper("row", tuple(TABLES))
+    a: Hyper = hyper(1.0, "(0, inf)")
+
+    _table: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_table", TABLES[self.which]())
+
+    def forward(self, z: Array) -> Array:
+        if self.which == "column":
+            return self.a * z * (z @ self._table[None])
+        return self.a * z * float(self._table.ravel()[-1]) + float(self._table.ravel()[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class TabledDescent(Optimizer):
+    """Gradient descent with a rate from such a table."""
+
+    name: ClassVar[str] = "tabled_descent"
+    which: str = hyper("row", tuple(TABLES))
+    lr: Hyper = hyper(0.1, "(0, inf)")
+
+    _table: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_table", TABLES[self.which]())
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -self.lr * float(self._table.ravel()[-1]) * grad, ()
+
+
+@pytest.mark.parametrize("which", TABLES)
+@pytest.mark.parametrize("cls", [Tabled, TabledDescent])
+def test_a_table_is_no_number_of_each_trial(cls: Any, which: str) -> None:
+    registry, kind = with_components(REGISTRY, [cls]), "activation" if cls is Tabled else "optimizer"
+    number = "a" if cls is Tabled else "lr"
+    trials = [
+        trial("lanes", registry, **{kind: (cls.name, {"which": which, number: value})})
+        for value in (0.1, 0.2)
+    ]
+    assert [why_not_lanes(made, registry) for made in trials] == ["", ""]
+    for result, made in zip(train_stack(trials, registry), trials, strict=True):
+        blas = dataclasses.replace(made, train=dataclasses.replace(made.train, engine="blas"))
+        [expected] = train_stack([blas], registry)
+        np.testing.assert_allclose(curves(result), curves(expected), rtol=1e-9)
+        [alone] = train_stack([made], registry)
+        assert np.array_equal(curves(result), curves(alone))
+
+
+def test_tables_of_other_numbers_have_kernels_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, results = with_components(REGISTRY, [Tabled]), []
+    for last in (1.0, 2.0):
+        monkeypatch.setitem(TABLES, "row", lambda last=last: np.linspace(0.5, last, 8))
+        results.append(agrees(registry, activation=("tabled", {"which": "row"})))
+    assert not np.array_equal(*results)
+
+
+@dataclasses.dataclass(frozen=True)
+class Looking(Optimizer):
+    """Gradient descent that goes another way once its rate is low."""
+
+    name: ClassVar[str] = "looking"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -(self.lr if np.all(self.lr > 0.05) else 2 * self.lr) * grad, ()
+
+
+def test_a_formula_may_not_look_at_a_rate_that_a_schedule_changes() -> None:
+    """A kernel would go the way of the first step at all steps."""
+    registry = with_components(REGISTRY, [Looking])
+    agrees(registry, optimizer="looking")
+    made = trial("lanes", registry, optimizer="looking", schedule="cosine")
+    assert "looks at its learning rate, which the schedule changes" in why_not_lanes(made, registry)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting(Optimizer):
+    """Gradient descent with a rate that depends on the number of weights."""
+
+    name: ClassVar[str] = "counting"
+    lr: Hyper = hyper(0.5, "(0, inf)")
+
+    def init(self, weight: Array) -> Any:
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -self.lr * grad / math.sqrt(grad.shape[-1]), ()
+
+
+def test_a_formula_in_which_the_number_of_weights_occurs_has_a_kernel_for_each_number() -> None:
+    """A kernel of any number of weights is recorded with some number, here that of the first network."""
+    registry = with_components(REGISTRY, [Counting])
+    for hidden in ([15], [3], [8, 8]):  # 61, 13, 105 weights
+        agrees(registry, optimizer="counting", network=("mlp", {"hidden": hidden}))
+
+
+def test_a_number_of_a_formula_is_not_taken_for_the_number_of_weights() -> None:
+    shapes = [np.zeros((2, 1, 5)), np.zeros((2, 1, 9))]
+    for number in {*LONG, 2.0}:
+
+        class Scaled(Looking):
+            def step(
+                self, weight: Array, grad: Array, state: Any, t: int, number: float = number
+            ) -> tuple[Array, Any]:
+                return -self.lr * (number * grad) / number, ()
+
+        made = [
+            update_graph(Scaled(), "scaled", weight, (), [], length=length, t=None)
+            for weight, length in zip(shapes, LONG, strict=True)
+        ]
+        assert len({update_program("float64", update).text for update in made}) == 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,6 +480,34 @@ def test_what_a_formula_may_not_do_with_the_number_of_the_step_is_said(form: str
     assert why in why_not_lanes(made, registry)
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda t: t * t * t * t,
+        lambda t: -t * 10**30 // 7,
+        lambda t: (t * 6364136223846793005 + 1442695040888963407) % 2**64,
+        lambda t: t / 3 + (t > 5) * 2.5 - abs(4 - t) % 3,
+        lambda t: (t * t * t * t) / (t * t * t),
+    ],
+)
+def test_numbers_made_of_the_steps_are_pythons_however_large(formula: Any) -> None:
+    """As for a hash of the step, or its fourth power: 64 bits hold it up to step 55,108 only."""
+    asking = Asking(LaneGraph(), "float64", 1)
+    made = formula(asking.step)
+    way = Way(numbers=(made.expression,))
+    steps = [1, 2, 3, 7, 55_108, 55_109, 999_999, 1_048_576]
+    expected = [float(formula(t)) for t in steps]
+    assert way.values(np.array(steps))[:, 0].tolist() == expected
+    assert Way(asked=((("gt", made.expression, expected[4]), True),)).goes(np.array(steps)).tolist() == [
+        formula(t) > expected[4] for t in steps
+    ]
+
+
+def test_a_number_of_the_step_beyond_all_floats_is_refused() -> None:
+    with pytest.raises(Unlowerable, match="a number of the step is larger than any float"):
+        Way(numbers=(("mul", "t", 10**400),)).values(np.arange(1, 4))
+
+
 def test_few_steps_may_go_fewer_ways() -> None:
     """Which steps there are is part of what a plan looks at."""
     registry = with_components(REGISTRY, [Sparing])
@@ -249,6 +515,21 @@ def test_few_steps_may_go_fewer_ways() -> None:
     made = [trial("lanes", registry, optimizer=bits, steps=steps, eval_every=2) for steps in (20, 4, 20)]
     assert [bool(why_not_lanes(one, registry)) for one in made] == [True, False, True]
     agrees(registry, optimizer=bits, steps=4, eval_every=2)
+
+
+def test_an_epoch_of_more_examples_has_more_steps() -> None:
+    registry = with_components(REGISTRY, [Sparing])
+    made = [
+        trial(
+            *("lanes", registry),
+            optimizer=("sparing", {"form": "bits"}),
+            steps=None,
+            epochs=2,
+            dataset=("two_moons", {"n": examples}),
+        )
+        for examples in (60, 600, 60)  # 4 and 24 steps
+    ]
+    assert [bool(why_not_lanes(one, registry)) for one in made] == [False, True, False]
 
 
 def test_a_way_of_later_steps_is_compared_with_its_formula_too(monkeypatch: pytest.MonkeyPatch) -> None:

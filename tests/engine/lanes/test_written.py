@@ -15,7 +15,7 @@ from trial_factory import make_part, make_trial
 
 from anncore import Activation, Array
 from anncore.contract.handed_over import with_components
-from anncore.engine.lanes import made, stack as stacks, update_kernels, written
+from anncore.engine.lanes import facts, made, stack as stacks, update_kernels, written
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.training import train_stack
 
@@ -147,7 +147,33 @@ def test_another_code_or_processor_has_another_name(tmp_path: Path, monkeypatch:
     names.add(written.name_of("key", []))
     monkeypatch.setattr(written, "machine", lambda: "another processor")
     names.add(written.name_of("key", []))
-    assert len(names) == 5
+    # Arrays of constants are NumPy's, as of np.sin, and other versions give other last digits.
+    monkeypatch.setattr(written, "numeric_environment", lambda: "another NumPy")
+    names.add(written.name_of("key", []))
+    assert len(names) == 6
+    assert "" not in names
+
+
+def test_a_formula_that_comes_from_another_package_counts_by_that_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    names = set()
+    for slope in ("0.5", "0.25"):
+        (tmp_path / "bend_of_all.py").write_text(CODE.replace("SLOPE", slope))
+        (tmp_path / "bend_of_one.py").write_text("from bend_of_all import Bend\nclass Mine(Bend): ...\n")
+        for module in ("bend_of_all", "bend_of_one"):
+            os.utime(tmp_path / f"{module}.py", (0, 0))
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        written._content.cache_clear()
+        import bend_of_one  # type: ignore[import-not-found]
+
+        names.add(written.name_of("key", [bend_of_one.Mine()]))
+    for module in ("bend_of_all", "bend_of_one"):
+        sys.modules.pop(module)
+    written._content.cache_clear()
+    assert len(names) == 2
     assert "" not in names
 
 
@@ -163,6 +189,14 @@ def test_of_a_file_that_may_have_changed_since_it_was_imported_nothing_is_kept(
 
     file.write_text(CODE.replace("SLOPE", "0.25"))
     assert written.name_of("key", [bend_of_yours.Bend()]) == ""
+
+
+def test_of_an_object_that_other_processes_do_not_have_nothing_is_kept() -> None:
+    """Such a name would never be asked for again, and each process would leave its files."""
+    component = REGISTRY.get("activation", "relu").cls()
+    assert written.name_of(("key", facts.constants([component])), [component])
+    object.__setattr__(component, "_table", object())
+    assert written.name_of(("key", facts.constants([component])), [component]) == ""
 
 
 def test_of_a_class_that_nobody_can_find_again_nothing_is_kept(counted: Counted) -> None:
