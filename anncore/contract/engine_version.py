@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 NUMBER_VERSION = 2
-LANE_NUMBERS = 1
+LANE_NUMBERS = 2
 """The number-version of the lanes engine, whose bits do not depend on the machine."""
 
 

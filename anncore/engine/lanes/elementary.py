@@ -3,8 +3,7 @@
 Each is the textbook's reduction of the argument and a polynomial; coefficients are those of the Taylor series
 where no other source is named. Errors are below 1.5 units in the last place, those of tanh, expm1, log1p and
 of the power of float64 below 3, of ndtr below 5; tests/engine/lanes compares with mpmath. Infinities, NaN and
-signed zeros are those of C's functions, but for some powers (see `power`); numbers below the smallest normal
-one are kept.
+signed zeros are those of C's functions; numbers below the smallest normal one are kept.
 """
 
 from __future__ import annotations
@@ -251,9 +250,6 @@ def power(code: Code, base: str, exponent: str) -> str:
     """Append base ** exponent, by float64 and by two floats for the logarithm in float64.
 
     The error of float64 grows with |exponent log(base)|: 1 unit in the last place up to 10, 50 at 700.
-
-    Unlike C's, a power of -0 is that of 0, one of -∞ that is no whole number is NaN, and so may be one with
-    exponent log(base) between 710 and 1000, which is infinite.
     """
     if code.dtype == "float32":
         wide = code.widened()
@@ -268,10 +264,13 @@ def _power(code: Code, base: str, exponent: str) -> str:
     half = code.times(code.number(0.5), exponent)
     odd = code.logical("and", whole, code.compared("une", _rounded(code, half), half))
     value = _power_of_size(code, size, exponent)
-    below = code.compared("olt", base, zero)
-    signed = code.chosen(odd, code.negative(value), value)
-    real = code.chosen(whole, signed, code.number(math.nan))
-    value = code.chosen(below, real, value)
+    minus = code.compared("olt", signed(code, one, base), zero)  # of -0, too
+    value = code.chosen(code.logical("and", odd, minus), code.negative(value), value)
+    infinite = code.compared("oeq", size, code.number(math.inf))
+    real = code.logical("or", whole, code.logical("or", code.compared("oge", base, zero), infinite))
+    value = code.chosen(
+        code.logical("or", real, code.compared("uno", base, base)), value, code.number(math.nan)
+    )
     always = code.logical("or", code.compared("oeq", exponent, zero), code.compared("oeq", base, one))
     ends = code.compared("oeq", code.absolute(exponent), code.number(math.inf))
     turned = code.logical("and", ends, code.compared("oeq", base, code.number(-1.0)))
@@ -316,8 +315,10 @@ def _power_of_size(code: Code, size: str, exponent: str) -> str:
     below_product = code.fma(exponent, high, code.negative(product))
     correction = code.fma(exponent, low, below_product)
     value = exp(code, product)
+    # Beyond all numbers a correction of less than 0 would make NaN of infinity.
     moderate = code.compared("olt", code.absolute(product), code.number(1000.0))
-    value = code.chosen(moderate, code.fma(value, correction, value), value)
+    finite = code.compared("olt", value, code.number(math.inf))
+    value = code.chosen(code.logical("and", moderate, finite), code.fma(value, correction, value), value)
     # At 0, at infinity and of NaN the logarithm has no two parts.
     plain = exp(code, code.times(exponent, _at_ends(code, size, high)))
     usual = code.logical(

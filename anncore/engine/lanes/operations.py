@@ -57,21 +57,26 @@ def _clip(code: Code, x: str, low: str, high: str) -> str:
     return _extreme("ole")(code, _extreme("oge")(code, x, low), high)
 
 
-def _hyperbolic(sign: str) -> Maker:
-    def make(code: Code, x: str) -> str:
-        """Half of e^x and e^-x, together."""
-        half = code.number(0.5)
-        if sign == "cosh":
-            one, other = elementary.exp(code, x), elementary.exp(code, code.negative(x))
-            return code.plus(code.times(half, one), code.times(half, other))
-        # sinh x = (u + u / (u + 1)) / 2 with u = e^x - 1, which keeps the digits of a small x.
-        u = elementary.expm1(code, code.absolute(x))
-        rest = code.over(u, code.plus(u, code.number(1.0)))
-        sound = code.compared("olt", u, code.number(math.inf))
-        value = code.times(half, code.plus(u, code.chosen(sound, rest, code.number(1.0))))
-        return elementary.signed(code, value, x)
+def _cosh(code: Code, x: str) -> str:
+    """Append half of e^x and e^-x, together."""
+    half, size = code.number(0.5), code.absolute(x)
+    more, less = elementary.exp(code, size), elementary.exp(code, code.negative(size))
+    return _or_large(code, more, code.plus(code.times(half, more), code.times(half, less)), size)
 
-    return make
+
+def _sinh(code: Code, x: str) -> str:
+    """Append (u + u / (u + 1)) / 2 with u = e^x - 1, which keeps the digits of a small x."""
+    size = code.absolute(x)
+    u = elementary.expm1(code, size)
+    value = code.times(code.number(0.5), code.plus(u, code.over(u, code.plus(u, code.number(1.0)))))
+    return elementary.signed(code, _or_large(code, u, value, size), x)
+
+
+def _or_large(code: Code, exponential: str, value: str, size: str) -> str:
+    """Append a hyperbolic function's value; where e^size is beyond all numbers, half of that may not be."""
+    root = elementary.exp(code, code.times(code.number(0.5), size))
+    large = code.times(code.times(code.number(0.5), root), root)
+    return code.chosen(code.compared("oeq", exponential, code.number(math.inf)), large, value)
 
 
 def _hypot(code: Code, x: str, y: str) -> str:
@@ -123,8 +128,8 @@ MAKERS: dict[Any, Maker] = {
     np.cos: trigonometry.cos,
     np.tan: trigonometry.tan,
     np.cbrt: trigonometry.cbrt,
-    np.sinh: _hyperbolic("sinh"),
-    np.cosh: _hyperbolic("cosh"),
+    np.sinh: _sinh,
+    np.cosh: _cosh,
     np.hypot: _hypot,
     np.isnan: lambda code, x: code.compared("uno", x, x),
     np.isfinite: _finite,

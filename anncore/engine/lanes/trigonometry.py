@@ -161,7 +161,10 @@ def tan(code: Code, x: str, dtype: str) -> str:
 @_in_float64
 def cbrt(code: Code, x: str, dtype: str) -> str:
     """Append the cube root: a power, made better by a step of Newton's method."""
-    size = code.absolute(x)
+    whole = code.absolute(x)
+    # The cube of the root of a small number would lose digits below the smallest normal one.
+    small = code.compared("olt", whole, code.number(2.0**-900))
+    size = code.chosen(small, code.times(whole, code.number(2.0**300)), whole)
     root = power(code, size, code.number(1 / 3))
     square, lost = _two_product(code, root, root)
     cube, more = _two_product(code, square, root)
@@ -172,7 +175,8 @@ def cbrt(code: Code, x: str, dtype: str) -> str:
         code.compared("ogt", size, code.number(0.0)),
         code.compared("olt", size, code.number(math.inf)),
     )
-    return signed(code, code.chosen(usual, better, root), x)
+    value = code.chosen(usual, better, root)
+    return signed(code, code.chosen(small, code.times(value, code.number(2.0**-100)), value), x)
 
 
 FUNCTIONS: dict[str, Callable[..., str]] = {"sin": sin, "cos": cos, "tan": tan, "cbrt": cbrt}

@@ -103,11 +103,21 @@ def test_the_ends_are_those_of_numpy(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["power", "logaddexp"])
 def test_two_arguments_at_the_ends(name: str, dtype: str) -> None:
-    some = np.array([0, 0.5, 1, 2, -1, -2, -0.5, math.inf, math.nan, 3e38], dtype)
-    others = np.array([0, 1, 2, 3, -1, -2, -3, 0.5, -0.5, math.inf, -math.inf, math.nan], dtype)
+    some = np.array([0, -0.0, 0.5, 1, 2, 3, -1, -2, -0.5, math.inf, -math.inf, math.nan, 3e38, 1e-40], dtype)
+    others = np.array(
+        [
+            *(0, 1, 2, 3, -1, -2, -3, 0.5, -0.5, 1.5, 710, 711, 800, -710, -711, -800, 5e3, -5e3),
+            *(math.inf, -math.inf, math.nan, -0.0),
+        ],
+        dtype,
+    )
     x, y = (grid.ravel() for grid in np.meshgrid(some, others))
     with np.errstate(all="ignore"):
-        np.testing.assert_allclose(function(name, dtype, 2)(x, y), getattr(np, name)(x, y), rtol=1e-6)
+        expected = getattr(np, name)(x, y)
+    got = function(name, dtype, 2)(x, y)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    signed = ~np.isnan(expected)
+    assert np.array_equal(np.signbit(got[signed]), np.signbit(expected[signed]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -165,7 +165,7 @@ def test_wide_networks_are_left_to_blas() -> None:
 
 
 def test_the_key_names_the_engine_where_it_is_not_blas() -> None:
-    assert '"engine":"lanes 1"' in trial().train.text
+    assert '"engine":"lanes 2"' in trial().train.text
     assert "engine" not in trial("blas").train.text
     assert trial().key != trial("blas").key
 

@@ -325,6 +325,17 @@ def test_a_gradient_goes_back_to_lists_of_places() -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_hyperbolic_functions_are_finite_up_to_twice_the_largest_exponential(dtype: str) -> None:
+    ends = np.log(np.finfo(dtype).max) + np.linspace(-1, 1, KINDS[dtype].lanes)
+    x = (ends * np.tile([1, -1], len(ends) // 2)).astype(dtype)[:, None, None]
+    for formula in (lambda x: np.sinh(x), lambda x: np.cosh(x)):
+        with np.errstate(over="ignore"):
+            expected = formula(x)
+        assert 0 < np.isinf(expected).sum() < len(x) / 2
+        np.testing.assert_allclose(computed(formula, dtype, x), expected, rtol=4 * np.finfo(dtype).eps)
+
+
 @pytest.mark.parametrize("depth", [20, 300])
 def test_a_formula_may_be_as_long_as_it_likes(depth: int) -> None:
     """Python ends a recursion of 1000 calls; parts of a deep formula lie in memory instead."""

@@ -48,7 +48,8 @@ def test_a_function_is_as_close_to_the_exact_value_as_it_says(name: str, dtype: 
     exact, *bounds = ONE[name]
     x = numbers(dtype)
     if name == "cbrt":
-        x = np.abs(np.concatenate([x, np.exp(np.linspace(-80, 80, 500)).astype(dtype)]))
+        small = np.ldexp(1.3, np.arange(np.finfo(dtype).minexp - 25, np.finfo(dtype).minexp + 200))
+        x = np.abs(np.concatenate([x, np.exp(np.linspace(-80, 80, 500)), small]).astype(dtype))
     got = function(name, dtype, 1)(x)
     assert (
         errors(got, [exact(mpmath.mpf(float(value))) for value in x], dtype).max()
