@@ -54,7 +54,10 @@ class Turn:
             ends = np.cumsum([0, *(spec.shape[0] * spec.shape[1] for spec in trained.specs)])
             mine = [at for at, spec in enumerate(trained.specs) if spec.name in names]
             self.columns = np.concatenate([np.arange(ends[at], ends[at + 1]) for at in mine])
-            theta, grads = trained.theta[:, self.columns], trained.grads[:, self.columns]
+            # What NumPy picks by index lies column by column, which no kernel takes.
+            theta, grads = (
+                np.ascontiguousarray(numbers[:, self.columns]) for numbers in (trained.theta, trained.grads)
+            )
             self._own = Trained([trained.specs[at] for at in mine], theta, grads)
         ask = None if evaluate is None else (lambda rows: evaluate(rows, self))
         self.runs = optimizer_runs(trials, registry, self._own, ask)
@@ -157,13 +160,10 @@ class OptimizerRun:
 
     def initialize(self) -> None:
         """Set the state before the first step."""
-        self._state = self._fitted.init(self._weight)
+        # Each array gets memory of its own: it may be the weights themselves, or occur several times.
+        self._state = _map(lambda array: array.copy(), self._fitted.init(self._weight))
         self._pace = self._schedule.init(np.ones((len(self._weight), 1, 1), self._weight.dtype))
         self._tried = False
-
-    def unshare(self) -> None:
-        """Give each array of the state memory of its own; a first state may have one array several times."""
-        self._state = _map(lambda array: array.copy(), self._state)
 
     @property
     def optimizer(self) -> Any:
@@ -221,8 +221,19 @@ class OptimizerRun:
         if self._update is not None:
             self._update.step(t)
             return
-        change, self._state = self._fitted.step(self._weight, self._grad, self._state, t)
+        change, state = self._fitted.step(self._weight, self._grad, self._state, t)
+        self._state = self._kept(state)
         self._weight += change
+
+    def _kept(self, state: Any) -> Any:
+        """Return a state with copies of weights, gradient and rates, all of which change in place."""
+        changing = (self._weight, self._grad, *self.rates)
+
+        def kept(array: Array) -> Array:
+            shared = any(np.may_share_memory(array, one) for one in changing)
+            return array.copy() if shared else array
+
+        return _map(kept, state)
 
     def stuck(self) -> dict[int, str]:
         """Return the rows of the stack whose optimizer's state is not finite, each with the reason.

@@ -134,6 +134,20 @@ def test_a_scheduled_learning_rate_is_followed() -> None:
         assert fused.tobytes() == plain.tobytes()
 
 
+def test_what_a_kernel_would_write_twice_or_cannot_reach_is_not_fused() -> None:
+    """Arrays of a state that are one, or the weights, and weights that lie column by column."""
+    adam = stacked(REGISTRY.get("optimizer", "adam").cls, 3, "float32")
+    weight, grad = np.ones((3, 1, 65), np.float32), np.ones((3, 1, 65), np.float32)
+    Update(adam, weight, grad, adam.init(weight), scheduled=False)
+    one = np.zeros_like(weight)
+    for state in (adam.init(weight)._replace(m=one, v=one), adam.init(weight)._replace(m=weight)):
+        with pytest.raises(Unfusable):
+            Update(adam, weight, grad, state, scheduled=False)
+    columns = np.ones((65, 3), np.float32).T[:, None, :]
+    with pytest.raises(Unfusable):
+        Update(adam, columns, columns.copy(), adam.init(weight), scheduled=False)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("cls", PLAIN, ids=lambda cls: cls.name)
 def test_activations_come_out_as_they_are_written(cls: Any, dtype: str) -> None:

@@ -83,7 +83,10 @@ class AnyOptimizer(Component):
 
     @abstractmethod
     def init(self, weight: Array) -> Any:
-        """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
+        """Return the state before the first step: a NamedTuple of arrays with leading axis T.
+
+        It may hold `weight` itself, and that of a step `grad` or `self.lr`: the core keeps copies of these.
+        """
 
     def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the weights to evaluate at, shaped as `weight`. By default the trained ones."""

@@ -142,9 +142,10 @@ class Update:
 def _update(optimizer: Any, weight: Array, grad: Array, state: Any, scheduled: bool) -> Program:
     graph = Graph(weight.dtype, weight.shape)
     states = list(_leaves(state))
-    for leaf in states:
+    for place, leaf in enumerate(states):
         sound = leaf.shape == weight.shape and leaf.flags.writeable and leaf.flags.c_contiguous
-        if not sound or np.may_share_memory(leaf, weight) or np.may_share_memory(leaf, grad):
+        others = (weight, grad, *states[:place])
+        if not sound or any(np.may_share_memory(leaf, other) for other in others):
             raise Unfusable
     made = partial(symbolic, varying=("lr",) if scheduled else ())
     component = optimizer.replaced(made) if hasattr(optimizer, "replaced") else made(optimizer)
@@ -162,7 +163,10 @@ def _update(optimizer: Any, weight: Array, grad: Array, state: Any, scheduled: b
         raise Unfusable
     graph.outputs = [result.node for result in results]
     program = Program(plan(graph))
-    program.bind([weight, grad, *states], [weight, *states])
+    try:
+        program.bind([weight, grad, *states], [weight, *states])
+    except ValueError:  # weights that do not lie together
+        raise Unfusable from None
     return program
 
 
@@ -174,6 +178,7 @@ def _updates_agree(optimizer: Any, weight: Array, scheduled: bool) -> bool:
     fused, grad = sample(shape, weight.dtype, 1), sample(shape, weight.dtype, 2)
     plain = fused.copy()
     ours, theirs = optimizer.init(fused), optimizer.init(plain)
+    ours = _rebuilt(ours, (leaf.copy() for leaf in _leaves(ours)))  # which may be the weights themselves
     try:
         program = _update(optimizer, fused, grad, ours, scheduled)
         with np.errstate(all="ignore"):

@@ -58,7 +58,6 @@ class LaneUpdate:
 
     def load(self) -> None:
         """Bring the optimizer's state into the lanes."""
-        self.run.unshare()
         self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
 
     def unload(self) -> None:
