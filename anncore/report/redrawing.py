@@ -144,6 +144,9 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
             update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, PackedMaps):
         update(f"maps{value.digest()}".encode())
+    elif type(value) in (dict, list) and (text := _as_json(value)):
+        update(b"json")
+        update(text)
     elif isinstance(value, Mapping):
         update(f"mapping{len(value)}".encode())
         for key, item in value.items():
@@ -157,6 +160,11 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         for name in ("index", *value.columns):
             column = value.index if name == "index" else value[name]
             _feed(update, str(name), told)
+            if str(column.dtype) == "str":  # each text once: curves have a row per trial and evaluation
+                places, texts = column.factorize()
+                _feed(update, places, told)
+                _feed(update, list(texts), told)
+                continue
             plain = column.dtype.kind in "biuf"
             _feed(update, column.to_numpy() if plain else column.to_numpy(object), told)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -168,12 +176,20 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         raise _UntoldError(type(value).__qualname__)
 
 
+def _as_json(value: Any) -> bytes:
+    """Return lists and tables as JSON, as a report's content is; b"" where they hold what JSON has not."""
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return b""
+
+
 def _feed_all(
     update: Callable[[bytes], object], values: Iterable[Any], told: Callable[[type[Any]], str]
 ) -> None:
     """Hand many values on; texts and numbers, as tables are full of, all at once."""
     items = list(values)
-    if all(item is None or type(item) in (str, float, int, bool) for item in items):
+    if {type(None), str, float, int, bool}.issuperset(map(type, items)):
         update("\x1f".join(map(repr, items)).encode("utf-8", "surrogatepass"))
         return
     for item in items:

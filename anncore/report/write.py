@@ -22,18 +22,20 @@ from anncore.report.build import build_report
 from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import PHONE, Drawing, drawing_style, to_svg
 from anncore.report.drawing.saving import prepare_to_draw, to_both
-from anncore.report.html import render_html
-from anncore.report.json_values import plain
-from anncore.report.markdown import render_markdown
+from anncore.report.html import page_of
+from anncore.report.json_values import json_text, plain
+from anncore.report.markdown import markdown_of
 from anncore.report.printable import printable
 from anncore.report.redrawing import DRAWN, Drawn, keys_of, last_drawings, record_of
 from anncore.report.refresh import UNDRAWN
 from anncore.report.sections import add_sections
 from anncore.report.shares import old_objects_left_alone, shared
 from anncore.report.theme import Theme
+from anncore.report.view import view_of
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+ADDED_TO = ("answer", "figures", "not_drawn")  # of the content, by drawing
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -62,7 +64,8 @@ def writing_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
-    yield plain(content)
+    answer = plain(content)
+    yield answer
     drawn = _Sheets()
     if figures:
         drawn = _draw_into(content, results, folder / "figures")
@@ -74,13 +77,14 @@ def writing_report(
         )
         text = f"The figures were left out, as asked for; {way} draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    report = plain(content)
+    report = answer | {key: plain(content[key]) for key in ADDED_TO}
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
+    view = view_of(report)
     views = {
-        "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
-        "report.md": render_markdown(report),
-        "report.html": render_html(report, drawn.pictures, drawn.pixels, drawn.phones),
+        "report.json": json_text(report),
+        "report.md": markdown_of(view),
+        "report.html": page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
     }
     files |= {name: readable(text).encode() for name, text in views.items()}
     replace_files({folder / name: data for name, data in files.items()})
