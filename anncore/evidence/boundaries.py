@@ -54,7 +54,9 @@ def boundary_rows(data: Any) -> list[BoundaryRow]:
     """
     ranked = [row["arm"] for row in data.report["leaderboard"]["overall"]]
     trials = data.trials[(data.trials["phase"] == "report") & data.trials["key"].isin(list(data.moments))]
-    rows = []
+    rows: list[BoundaryRow] = []
+    if not len(trials):
+        return rows
     for problem in data.report["problems"]:
         mine = trials[trials["problem"] == problem].drop_duplicates(["label", "seed"])
         seed = _typical_seed(mine, data.report["measures"][problem]["column"])

@@ -86,14 +86,16 @@ class _Recall(NamedTuple):
 def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
     """Return by problem and arm what was recalled, in the order of the report."""
     report = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
+    report = report[report["key"].isin(list(data.snapshots))].sort_values("seed", kind="stable")
+    shown = {
+        pair: [data.snapshots[key] for key in keys if _fits(data.snapshots[key])]
+        for pair, keys in report.groupby(["problem", "label"])["key"]
+    }
     recalls: dict[str, dict[str, _Recall]] = {}
     for problem in data.report["problems"]:
         for arm in data.report["arms"]:
-            mine = report[(report["problem"] == problem) & (report["label"] == arm)].sort_values("seed")
-            shown = [data.snapshots[key] for key in mine["key"] if key in data.snapshots]
-            shown = [snapshot for snapshot in shown if _fits(snapshot)]
-            if shown:
-                recalls.setdefault(problem, {})[arm] = _recall(shown)
+            if shown.get((problem, arm)):
+                recalls.setdefault(problem, {})[arm] = _recall(shown[problem, arm])
     return recalls
 
 
