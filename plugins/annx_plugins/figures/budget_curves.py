@@ -60,7 +60,7 @@ class BudgetCurves(Figure):
         bounds = (0.0, 1.0) if shares else (-math.inf, math.inf)
         which = "expected" if shares else "median"
         tried = tuning_scores(data)
-        curves = _curves(tried, goal, bounds, which)
+        curves = data.once(BudgetCurves, lambda: _curves(tried, goal, bounds, which))
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
             return "No arm has two configurations whose tuning trials have run."
