@@ -185,14 +185,15 @@ def time_to_target(
     if isinstance(targets, pd.DataFrame):
         targets = dict(zip(targets["problem"], targets["target"], strict=True))
     refuse_other_frames(curves, ("problem", "arm", "seed", "value", time), "curve_frame")
-    target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
+    target = curves["problem"].map(dict(targets)).astype(float)
     reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
     if "status" in curves:
         reached &= curves["status"] == "ok"
     first = curves[time].astype(float).where(reached, math.inf)
-    timed = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
-    names = ["problem", "arm", "seed", "target"]
-    return timed.groupby(names, sort=False)["time"].min().reset_index()
+    timed = curves[["problem", "arm", "seed"]].assign(time=first)[target.notna()]
+    times = timed.groupby(["problem", "arm", "seed"], sort=False)["time"].min().reset_index()
+    times.insert(3, "target", times["problem"].map(dict(targets)).astype(float))
+    return times
 
 
 def typical_times(times: pd.DataFrame) -> pd.DataFrame:
