@@ -35,6 +35,7 @@ from anncore.report.view import view_of
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+MOST_ON_PHONE = 300  # arms times data sets
 ADDED_TO = ("answer", "figures", "not_drawn")  # of the content, by drawing
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
@@ -80,12 +81,13 @@ def writing_report(
     report = answer | {key: plain(content[key]) for key in ADDED_TO}
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
-    view = view_of(report)
-    views = {
-        "report.json": json_text(report),
-        "report.md": markdown_of(view),
-        "report.html": page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
-    }
+    with old_objects_left_alone():
+        view = view_of(report)
+        views = {
+            "report.json": json_text(report),
+            "report.md": markdown_of(view),
+            "report.html": page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
+        }
     files |= {name: readable(text).encode() for name, text in views.items()}
     replace_files({folder / name: data for name, data in files.items()})
     _remove_old_figures(folder / "figures", {Path(name).name for name in files})
@@ -149,7 +151,10 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
-    """Draw a figure for the page, and where there is something to show for a phone."""
+    """Draw a figure for the page, and for a phone where there is something to show that fits on its screen.
+
+    In place of one of very many arms and data sets the page shows the wide one there, in a box that scrolls.
+    """
     drawing = draw_figure(figure, data)
     if isinstance(drawing, NotDrawn):
         if drawing.failed:
@@ -158,6 +163,8 @@ def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
     drawn = Drawn(drawing.name, _entry(figure, drawing, unit))
     with drawing_style():
         drawn.picture, drawn.pixels = to_both(drawing.figure)
+    if len(data.report["arms"]) * len(data.report["problems"]) > MOST_ON_PHONE:
+        return drawn
     drawing = draw_figure(figure, dataclasses.replace(data, width=PHONE))
     if isinstance(drawing, NotDrawn):
         if drawing.failed:

@@ -37,8 +37,8 @@ class FigureInput(Shown):
     width: float = 9.6
     """How wide the sheet may be in inches: `drawing.WIDE` on a page, `drawing.PHONE` (3.6) on a phone.
 
-    A report draws every figure for both. A figure that is wider all the same is not shown on a phone in its
-    place: there the one for the page scrolls in a box."""
+    A report draws every figure for both, unless arms times data sets are more than 300. A figure that is
+    wider all the same is not shown on a phone in its place: there the one for the page scrolls in a box."""
     memory: dict[Any, Any] = field(default_factory=dict, compare=False)
     """What the frames of `anncore.evidence`, and `once`, have computed of these data for both drawings."""
 
