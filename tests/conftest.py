@@ -56,6 +56,7 @@ SLOW = (
     *(f"plugins/test_{name}.py" for name in ("many_panels", "trajectories", "executors", "wrappers")),
     *(f"plugins/test_{name}.py" for name in ("matrix_optimizers", "lbfgs", "csv_file", "schedule_forms")),
     *(f"plugins/test_{name}.py" for name in ("metric_forms", "initializer_forms", "loss_forms")),
+    *(f"plugins/test_{name}.py" for name in ("heat_map", "learning_curves", "lr_sensitivity")),
     "engine/test_bits.py",
     *(
         f"engine/test_{name}.py"
@@ -76,8 +77,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 # The dearest files, by measured seconds of CPU. They begin first, so that no process is left alone with one.
 DEAREST = (
     *("report/test_browser.py", "report/test_report.py", "plugins/test_conformance.py"),
-    *("running/test_sweep.py", "plugins/test_figures.py", "engine/test_training.py"),
+    *("running/test_stopping.py", "running/test_sweep.py", "engine/test_training.py"),
     *("plugins/test_optimizers.py", "engine/test_training_forms.py", "report/test_sentences.py"),
+    *("plugins/test_figures.py", "plugins/test_lr_sensitivity.py"),
     *("cli/test_hostile_names.py", "cli/test_new_plugin.py", "running/test_chain.py", "cli/test_sweep.py"),
     *("plugins/test_decision_boundaries.py", "plugins/test_matrix_optimizers.py"),
     *("plugins/test_layer_figures.py", "plugins/test_executors.py", "cli/test_encodings.py"),

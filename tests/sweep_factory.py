@@ -65,6 +65,7 @@ def annx_optimizers() -> list[Any]:
     return [Trouble]
 '''
 
+REPORT = "seeds = { report = [0, 1] }\n"
 TUNED = """
 seeds = { tune = [0, 1], report = [100, 101, 102] }
 optimizer.sgd.lr = [0.01, 0.1, 1.0]

@@ -52,11 +52,11 @@ def boundary_rows(data: Any) -> list[BoundaryRow]:
     Data sets come in the report's order, arms from the best down. All arms of a data set have the same seed:
     the one whose final scores lie nearest to each arm's median. Arms without a map of that seed are left out.
     """
+    if not data.moments:
+        return []
     ranked = [row["arm"] for row in data.report["leaderboard"]["overall"]]
     trials = data.trials[(data.trials["phase"] == "report") & data.trials["key"].isin(list(data.moments))]
-    rows: list[BoundaryRow] = []
-    if not len(trials):
-        return rows
+    rows = []
     for problem in data.report["problems"]:
         mine = trials[trials["problem"] == problem].drop_duplicates(["label", "seed"])
         seed = _typical_seed(mine, data.report["measures"][problem]["column"])

@@ -118,9 +118,7 @@ def drafts(pairs: Sequence[Pair], rules: Sequence[Rule]) -> list[Draft]:
     """
     made: dict[int, Draft] = {}
     alike: dict[tuple[int, Rule], list[tuple[int, Any]]] = {}
-    for place, (pair, rule) in enumerate(zip(pairs, rules, strict=True)):
-        gaps = stats.differences(pair.costs_a, pair.costs_b)
-        gaps = gaps[~np.isnan(gaps)]
+    for place, (pair, rule, gaps) in enumerate(zip(pairs, rules, _gaps_of(pairs), strict=True)):
         if pair.seen is None:
             alike.setdefault((len(gaps), rule), []).append((place, gaps))
         else:
@@ -129,6 +127,16 @@ def drafts(pairs: Sequence[Pair], rules: Sequence[Rule]) -> list[Draft]:
         places, rows = zip(*known, strict=True)
         made |= zip(places, _all_at_once(np.stack(rows), rule), strict=True)
     return [made[place] for place in range(len(made))]
+
+
+def _gaps_of(pairs: Sequence[Pair]) -> list[Any]:
+    """Return each pair's differences b - a of units that both have."""
+    rows: Any
+    if len({len(costs) for pair in pairs for costs in (pair.costs_a, pair.costs_b)}) == 1:
+        rows = stats.differences([pair.costs_a for pair in pairs], [pair.costs_b for pair in pairs])
+    else:
+        rows = [stats.differences(pair.costs_a, pair.costs_b) for pair in pairs]
+    return [gaps[~np.isnan(gaps)] if np.isnan(gaps).any() else gaps for gaps in rows]
 
 
 def _at_once(gaps: Any, rule: Rule) -> Draft:

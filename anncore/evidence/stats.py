@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -305,7 +305,7 @@ def pairs_for_mcnemar(
     return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
 
-def differences(a: Array | Sequence[float], b: Array | Sequence[float]) -> Array:
+def differences(a: Array | Sequence[Any], b: Array | Sequence[Any]) -> Array:
     """Return b - a pair by pair: positive where a is better (cheaper).
 
     A diverged partner makes the difference infinite, two diverged partners a tie (0), a missing one

@@ -29,6 +29,7 @@ from anncore.running.own_folders import is_own, sealed
 DRAWN = "drawn.json"
 SCHEMA = 1
 DRAWS_WITH = ("matplotlib", "numpy", "pandas", "pillow", "scipy", "scikit-learn")
+PLAIN = {type(None), str, float, int, bool, np.float64}  # their repr tells them apart
 LEFT = ("memory", "width")  # of what a figure is handed: both widths are drawn, and a memory adds nothing
 
 
@@ -149,6 +150,9 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         update(text)
     elif isinstance(value, Mapping):
         update(f"mapping{len(value)}".encode())
+        if set(map(type, value)) == {str} and set(map(type, value.values())) <= PLAIN:  # a table's row
+            _feed_all(update, [*value, *value.values()], told)
+            return
         for key, item in value.items():
             _feed(update, key, told)
             _feed(update, item, told)
@@ -189,7 +193,7 @@ def _feed_all(
 ) -> None:
     """Hand many values on; texts and numbers, as tables are full of, all at once."""
     items = list(values)
-    if {type(None), str, float, int, bool}.issuperset(map(type, items)):
+    if set(map(type, items)) <= PLAIN:
         update("\x1f".join(map(repr, items)).encode("utf-8", "surrogatepass"))
         return
     for item in items:

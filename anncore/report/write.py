@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
 MOST_ON_PHONE = 300  # arms times data sets
-ADDED_TO = ("answer", "figures", "not_drawn")  # of the content, by drawing
+DRAWN_PARTS = ("answer", "figures", "not_drawn")  # of a report's content: what drawing adds to
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -65,8 +65,8 @@ def writing_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
-    answer = plain(content)
-    yield answer
+    report = plain(content)
+    yield report
     drawn = _Sheets()
     if figures:
         drawn = _draw_into(content, results, folder / "figures")
@@ -78,17 +78,19 @@ def writing_report(
         )
         text = f"The figures were left out, as asked for; {way} draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    report = answer | {key: plain(content[key]) for key in ADDED_TO}
+    report = {**report, **plain({name: content[name] for name in DRAWN_PARTS})}
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
     with old_objects_left_alone():
         view = view_of(report)
-        views = {
-            "report.json": json_text(report),
-            "report.md": markdown_of(view),
-            "report.html": page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
-        }
-    files |= {name: readable(text).encode() for name, text in views.items()}
+    views: dict[str, Callable[[], str]] = {
+        "report.html": lambda: page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
+        "report.md": lambda: markdown_of(view),
+        "report.json": lambda: json_text(report),
+    }
+    with old_objects_left_alone():
+        texts = shared(lambda piece: list(views.values())[piece](), len(views), cores())
+    files |= {name: readable(text).encode() for name, text in zip(views, texts, strict=True)}
     replace_files({folder / name: data for name, data in files.items()})
     _remove_old_figures(folder / "figures", {Path(name).name for name in files})
     yield report

@@ -20,7 +20,7 @@ from benchmarks.profile import own_share, profile
 from benchmarks.reports import SHAPES, STORED, from_file_to_answer, made_up, rendered, stored
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
-from right_components import FORMULAS, Written
+from right.activations import FORMULAS, Written
 
 from anncore.contract.loading import load_registry
 from anncore.contract.registry import Registry

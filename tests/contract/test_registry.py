@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from right_components import RIGHT
+from right import RIGHT
 
 from anncore import ComponentError, PluginError, Registry, load_registry
 from anncore.contract.admission import Refused, refuse_malformed, snake_case

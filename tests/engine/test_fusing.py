@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from right_components import FORMULAS, Written
+from right.activations import FORMULAS, Written
 from sameness import by_key
 from scipy import special
 from shipped import REGISTRY

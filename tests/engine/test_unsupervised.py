@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from experiment_factory import plan
-from right_components import Cloud, Pulled, UnusedPrototypes
+from right.datasets import Cloud
+from right.metrics import UnusedPrototypes
+from right.networks import Pulled
 from shipped import REGISTRY
 from trial_factory import given_data, make_trial
 

@@ -50,7 +50,7 @@ def test_pairs_of_any_length_and_rule_are_drafted_together_as_by_themselves() ->
     rng = np.random.default_rng(0)
     pairs, rules = [], []
     for place in range(40):
-        a, b = rng.lognormal(size=(2, 12))
+        a, b = rng.lognormal(size=(2, 12 + (place > 30)))
         a[: place % 4] = np.nan
         b[place % 12] = INF if place % 5 == 0 else b[place % 12]
         pairs.append(Pair("", "a", "b", a, b, "linear"))

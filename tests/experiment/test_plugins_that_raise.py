@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import right_components
+import right
 from shipped import REGISTRY
 
 from anncore.contract.errors import ExperimentError, described
@@ -55,9 +55,9 @@ CASES = [
 def test_the_plan_says_in_one_line_what_a_component_does(
     kind: str, name: str, method: str, does: Callable[..., Any], words: str
 ) -> None:
-    right: Any = getattr(right_components, name)
-    wrong = type(name, (right,), {method: does, "__doc__": right.__doc__})
-    component = Registered(kind, right.name, wrong, "p", "1", f"p:{right.name}")
+    keeps: Any = getattr(right, name)
+    raises = type(name, (keeps,), {method: does, "__doc__": keeps.__doc__})
+    component = Registered(kind, keeps.name, raises, "p", "1", f"p:{keeps.name}")
     registry = Registry((*REGISTRY.components, component), REGISTRY.plugins)
     document: dict[str, Any] = {
         "train": {"steps": 4},
@@ -66,7 +66,7 @@ def test_the_plan_says_in_one_line_what_a_component_does(
         "network": {"mlp": {"hidden": [[2]]}},
         "optimizer": {"sgd": {}},
     }
-    document[kind] = {right.name: {"use": f"p:{right.name}"}}
+    document[kind] = {keeps.name: {"use": f"p:{keeps.name}"}}
     with pytest.raises(ExperimentError) as caught:
         make_plan(load_experiment(document, registry=registry))
     (line,) = caught.value.lines

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from engine.test_derived_networks import CASES
-from oracles import by_jax, by_keras, by_torch
-from oracles.rows import FIGURES, REGISTRY, Row, built
+from oracles.rows import REGISTRY, Row, built
+from oracles.tables import ROWS, figures
 from oracles.test_oracles import recorded
 
 from anncore.contract.kinds import AnyNetwork, Array, JointLoss, Loss, NoisyObjective, Objective
@@ -30,13 +30,10 @@ FORMS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (AnyNetwork, ("backward",)),
 )
 KINDS = ("activation", "loss", "network", "objective")
-GRADIENTS = [row for row in by_torch.ROWS if row.kind in KINDS and not row.why]
+EXACT = [row for row in ROWS if row.kind in KINDS and not row.why]
+GRADIENTS = [row for row in EXACT if row.library in ("torch", "pytorch-optimizer")]
 BY_TORCH = {row.name for row in GRADIENTS if row.kind == "activation"}
-GRADIENTS += [
-    row
-    for row in (*by_jax.ROWS, *by_keras.ROWS)
-    if row.kind == "activation" and not row.why and row.name not in BY_TORCH
-]
+GRADIENTS += [row for row in EXACT if row.kind == "activation" and row.name not in BY_TORCH]
 
 
 def derived(component: Any) -> Any:
@@ -57,7 +54,7 @@ def _without_noise(component: Any, x: Array, noise: Array) -> Array:
 def compare(component: Any, row: Row) -> None:
     """Compare value and gradient with the library's."""
     theirs = np.asarray(recorded()[row.id]["figures"])
-    ours = np.ravel(FIGURES[row.kind](component, row))
+    ours = figures(component, row)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13 * np.abs(theirs).max())
 
 
@@ -77,7 +74,7 @@ def test_derived_gradients_are_those_of_autograd_to_twelve_digits(row: Row) -> N
 
 
 def test_every_component_with_a_gradient_is_compared() -> None:
-    """A network's row is one in by_torch.py, or a case of test_derived_networks.py; a rule needs none."""
+    """A network is in a row, or in a case of test_derived_networks.py; a rule needs neither."""
     compared = {(row.kind, row.name) for row in GRADIENTS if row not in BOUND}
     compared |= {("network", network.name) for network, _, _ in CASES.values()}
     shipped = {

@@ -1,6 +1,6 @@
 """Every component against the libraries that have it: live, and as recorded where they are not installed.
 
-A row more in one of the tables (`by_*.py`) compares a component more. `python -m pytest tests/oracles
+A row more in the module of its kind compares a component more. `python -m pytest tests/oracles
 --record`, with `pip install -e ".[oracles]"`, writes what the libraries say to tests/golden/oracles.json,
 with their versions.
 """
@@ -18,13 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles import by_jax, by_keras, by_sklearn, by_torch
-from oracles.rows import REGISTRY, Row, ours
+from oracles.rows import REGISTRY, Row
+from oracles.tables import ROWS, ours, theirs
 
 FILE = Path(__file__).parents[1] / "golden" / "oracles.json"
-RUNNERS = {
-    row.id: (table.run, row) for table in (by_torch, by_jax, by_keras, by_sklearn) for row in table.ROWS
-}
+BY_ID = {row.id: row for row in ROWS}
 MODULES = {"scikit-learn": "sklearn", "pytorch-optimizer": "pytorch_optimizer"}
 
 Recorded = dict[str, dict[str, Any]]
@@ -37,7 +35,7 @@ def recorder(request: pytest.FixtureRequest) -> Iterator[Recorded]:
     yield fresh
     if request.config.getoption("--record", False):
         known: Recorded = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-        kept = {key: (known | fresh)[key] for key in sorted(RUNNERS) if key in known | fresh}
+        kept = {key: (known | fresh)[key] for key in sorted(BY_ID) if key in known | fresh}
         lines = [f"{json.dumps(key)}: {json.dumps(record)}" for key, record in kept.items()]
         FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
@@ -48,17 +46,16 @@ def recorded() -> Recorded:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def agree(row: Row, theirs: Any) -> None:
+def agree(row: Row, figures: Any) -> None:
     """Compare with ours; a library that knows no gradient gives a loss's value alone, which comes first."""
-    figures = ours(row)
-    theirs = np.ravel(theirs)
-    assert len(theirs) in (len(figures), 1)
-    np.testing.assert_allclose(figures[: len(theirs)], theirs, rtol=row.rtol, atol=row.atol)
+    of_ours = ours(row)
+    assert len(figures) in (len(of_ours), 1)
+    np.testing.assert_allclose(of_ours[: len(figures)], figures, rtol=row.rtol, atol=row.atol)
 
 
-@pytest.mark.parametrize("key", RUNNERS, ids=str)  # else pytest numbers the long ones
+@pytest.mark.parametrize("key", BY_ID, ids=str)  # else pytest numbers the long ones
 def test_live(key: str, recorder: Recorded) -> None:
-    run, row = RUNNERS[key]
+    row = BY_ID[key]
     module = MODULES.get(row.library, row.library)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' own
@@ -66,36 +63,36 @@ def test_live(key: str, recorder: Recorded) -> None:
             importlib.import_module(module)
         except ImportError:
             pytest.skip(f"{row.library} is not installed: pip install -e '.[oracles]'")
-        theirs = np.ravel(run(row)).astype(float)
+        figures = theirs(row)
     version = metadata.version(row.library).partition("+")[0]
-    recorder[key] = {"library": row.library, "version": version, "figures": theirs.tolist()}
-    agree(row, theirs)
+    recorder[key] = {"library": row.library, "version": version, "figures": figures.tolist()}
+    agree(row, figures)
 
 
-@pytest.mark.parametrize("key", RUNNERS, ids=str)  # else pytest numbers the long ones
+@pytest.mark.parametrize("key", BY_ID, ids=str)  # else pytest numbers the long ones
 def test_recorded(key: str) -> None:
     record = recorded().get(key)
     assert record, "write it down: python -m pytest tests/oracles --record"
-    agree(RUNNERS[key][1], record["figures"])
+    agree(BY_ID[key], record["figures"])
 
 
 def test_only_rows_are_recorded() -> None:
-    assert set(recorded()) <= set(RUNNERS)
+    assert set(recorded()) <= set(BY_ID)
 
 
 def test_every_row_has_a_name_of_its_own() -> None:
-    assert len(RUNNERS) == sum(len(table.ROWS) for table in (by_torch, by_jax, by_keras, by_sklearn))
+    assert len(BY_ID) == len(ROWS)
 
 
 def test_a_looser_row_says_why() -> None:
-    assert [row.id for _, row in RUNNERS.values() if (max(row.rtol, row.atol) > 1e-10) != bool(row.why)] == []
+    assert [row.id for row in ROWS if (max(row.rtol, row.atol) > 1e-10) != bool(row.why)] == []
 
 
 COMPARED = ("optimizer", "activation", "loss", "objective", "schedule", "initializer", "metric")
 
 
 def test_every_component_is_compared_with_a_library() -> None:
-    rows = {(row.kind, row.name) for _, row in RUNNERS.values()}
+    rows = {(row.kind, row.name) for row in ROWS}
     components = {
         (kind, component.name)
         for kind in COMPARED
@@ -114,5 +111,5 @@ def test_every_preset_of_an_optimizer_is_compared_with_its_library() -> None:
         for preset in component.cls.presets
         if preset in ("torch", "keras", "optax")
     }
-    compared = {(row.name, row.library) for _, row in RUNNERS.values() if row.values.get("preset")}
+    compared = {(row.name, row.library) for row in ROWS if row.values.get("preset")}
     assert presets - compared == set()

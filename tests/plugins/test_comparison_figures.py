@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_figures import texts
 from lazy_report import LazyReport
 from results_factory import make_results
 from shipped import REGISTRY
@@ -37,12 +38,6 @@ def drawn(results: Any, name: str, change: Callable[[dict[str, Any]], None] = la
     drawing = draw(results, name, change)
     assert isinstance(drawing, Drawing)
     return drawing
-
-
-def texts(drawing: Drawing) -> list[str]:
-    from matplotlib.text import Text
-
-    return [text.get_text() for text in drawing.figure.findobj(Text)]
 
 
 def weights(drawing: Drawing) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lazy_report import LazyReport
+from drawn_figures import draw, panel
 from matplotlib.colors import same_color
 from results_factory import make_results
 
-from anncore import Drawing, drawing as public
+from anncore import drawing as public
 from anncore.report.build import build_report
 from anncore.report.tiers import arms_table
 from anncore.report.words import score
-from anncore.report.write import draw_figures
 
 ARMS, PROBLEMS = ("sgd", "adam"), ("xor", "iris")
 
@@ -28,19 +27,6 @@ def sweep(lost: int, word: str = "diverged", **options: Any) -> Any:
 
     given = {"arms": ARMS, "problems": PROBLEMS, "steps": 100, "status": ended}
     return make_results(**(given | options))
-
-
-def draw(results: Any, *names: str) -> dict[str, Drawing]:
-    """Draw the figures of these names."""
-    drawings = {}
-    for component, drawing in draw_figures(results, LazyReport(results), only=names):
-        assert isinstance(drawing, Drawing), drawing
-        drawings[component.name] = drawing
-    return drawings
-
-
-def panel(drawing: Drawing, title: str) -> Any:
-    return next(ax for ax in drawing.figure.axes if ax.get_title(loc="left") == title)
 
 
 def words(ax: Any) -> list[str]:

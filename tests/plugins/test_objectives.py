@@ -244,7 +244,7 @@ def test_curvature_lets_descent_find_the_equilibrium_at_small_rates(rate: float,
 
 
 def test_the_value_of_a_game_is_the_distance_to_the_nearest_equilibrium() -> None:
-    from right_components import Tug
+    from right.objectives import Tug
 
     class Two(Tug):
         minimum = np.array([[0.0, 0.0], [3.0, 4.0]])  # type: ignore[assignment]

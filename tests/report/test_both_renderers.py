@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from anncore.report.drawing import drawing_style, log_axis, new_sheet, place, to_png, to_svg
+from anncore.report.drawing import drawing_style, log_axis, new_sheet, place, renderers, to_png, to_svg
 from anncore.report.drawing.saving import to_both
 from anncore.report.theme import Theme
 
@@ -48,6 +48,24 @@ def a_picture(ax: Any) -> None:
     ax.imshow(np.eye(5), interpolation="none", aspect="auto")
 
 
+def two_pictures(ax: Any) -> None:
+    """One lies above another, is seen through, and reaches beyond the axes."""
+    ax.imshow(np.arange(12).reshape(3, 4), interpolation="none", aspect="auto", extent=(0, 4, 0, 3))
+    upper = np.zeros((5, 7, 4), np.uint8)
+    upper[:2, :3] = (200, 0, 0, 120)
+    ax.imshow(upper, interpolation="none", aspect="auto", origin="lower", extent=(1, 5, 1, 2))
+    ax.set(xlim=(0, 4), ylim=(3, 0))
+
+
+def a_smooth_picture(ax: Any) -> None:
+    ax.imshow(np.eye(5), interpolation="bilinear", aspect="auto")
+
+
+def formulas(ax: Any) -> None:
+    ax.text(0.1, 0.5, r"$\beta_1 = \frac{1}{2}$ and x", alpha=0.7)
+    ax.text(0.5, 0.1, "down", rotation=-60, color="#aa0000")
+
+
 def sheet(draw: Callable[[Any], None]) -> Any:
     figure = new_sheet(4.0, 2.4, "A title of the figure", "how to read it, with fi and Å", Theme())
     draw(place(figure, 0.6, 0.5, 3.0, 1.6))
@@ -73,7 +91,10 @@ def elements(svg: str) -> list[tuple[str, dict[str, str]]]:
     return drawn
 
 
-@pytest.mark.parametrize("draw", [lines, many_marks, areas, cells, a_picture], ids=lambda draw: draw.__name__)
+KINDS = [lines, many_marks, areas, cells, a_picture, two_pictures, a_smooth_picture, formulas]
+
+
+@pytest.mark.parametrize("draw", KINDS, ids=lambda draw: draw.__name__)
 def test_both_are_as_drawn_one_by_one(draw: Callable[[Any], None]) -> None:
     with drawing_style():
         svg, png = to_both(sheet(draw))
@@ -114,3 +135,15 @@ def test_texts_that_end_at_one_place_end_there_in_the_pixels_too() -> None:
         ends = [last_ink(text) for text in ("sgd ×1/7", "momentum ×1/7", "mmmmmmmmmmmm ×1/7")]
     assert max(ends) - min(ends) <= 1
     assert abs(max(ends) - 0.9 * 3.0 * 150) <= 3
+
+
+def test_few_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = renderers.LETTERS
+    known = letters._sizes, letters._lines, letters._outlines
+    with drawing_style():
+        whole = to_both(sheet(lines))
+        monkeypatch.setattr(renderers, "MOST_TEXTS", 3)
+        for texts in known:
+            texts.clear()
+        assert to_both(sheet(lines)) == whole
+    assert all(0 < len(texts) <= 3 for texts in known)

@@ -14,7 +14,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from right_doors import DOORS, Diary, Ends, Middle, Narrow, Strata, greet
+from right.doors import DOORS, Diary, Ends, Middle, Narrow, Strata, greet
 
 import anncore
 from anncore import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from right_components import Plain
+from right.optimizers import Plain
 
 from anncore.contract.registry import Registered
 from anncore.testing import before_sweep

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from right_components import OPENED, RIGHT, Bent
+from right import OPENED, RIGHT
+from right.activations import Bent
 from shipped import REGISTRY
 from wrong import WRONG, Wrong, changed, spoilt, touched
 

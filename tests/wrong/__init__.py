@@ -6,7 +6,7 @@ another process as a plugin's do.
 
 from __future__ import annotations
 
-from right_components import RIGHT
+from right import RIGHT
 
 from anncore.testing import KITS
 from wrong.activations import ACTIVATIONS, OPEN_ACTIVATIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Gated, Shaken, Tilted
+from right.activations import Gated, Shaken, Tilted
 
 from anncore.contract.kinds import Activation, Array
 from wrong.base import Wrong, spoilt, wrong

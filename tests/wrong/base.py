@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
-from right_components import RIGHT
+from right import RIGHT
 
 from anncore import Data, Drawing, hyper
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 import numpy as np
-from right_doors import Diary, Ends, Middle, Pair, Seeds, Strata, greet
+from right.doors import Diary, Ends, Middle, Pair, Seeds, Strata, greet
 
 from anncore import PhaseDone, Problem, StackDone, SweepDone
 from wrong.base import wrong

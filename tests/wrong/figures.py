@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from right_components import Bars
+from right.figures import Bars
 
 from wrong.base import wrong
 

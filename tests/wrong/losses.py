@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Faces, Scaled, Sides, Squares, Tosses
+from right.losses import Faces, Scaled, Sides, Squares, Tosses
 
 from anncore import Loss
 from anncore.contract.kinds import Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Loudness, UnusedPrototypes
+from right.metrics import Loudness, UnusedPrototypes
 
 from anncore.contract.kinds import Array
 from wrong.base import wrong, wrong_form

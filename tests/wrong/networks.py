@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from forward_only import BatchNorm, Residual
-from right_components import RIGHT, Furnished, Pulled, Trimmed, Wired
+from right import RIGHT
+from right.networks import Furnished, Pulled, Trimmed, Wired
 
 from anncore import Layer, WeightSpec
 from anncore.contract.kinds import Array

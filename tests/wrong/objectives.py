@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from right_components import Ditch, Tug
+from right.objectives import Ditch, Tug
 
 from wrong.base import wrong, wrong_form
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Curved, Foresight, Halfway, State
+from right.optimizers import Curved, Foresight, Halfway, State
 
 from anncore.contract.kinds import Array, OptimizerWrapper
 from wrong.base import Wrong, by_size, spoilt, wrong

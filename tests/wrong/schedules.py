@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Fitting, Heedful, Spread, Tilting, Watched
+from right.schedules import Fitting, Heedful, Spread, Tilting, Watched
 
 from anncore import ref
 from anncore.contract.kinds import Array

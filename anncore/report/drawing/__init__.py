@@ -14,6 +14,7 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     planes   draw_plane, draw_classes, class_marks: a classifier over two features
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
     standing standings, change, change_interval: how each arm stands to the report's reference
+    seaborn  our_seaborn, without what takes long to import
     colours  Theme, which gives every arm its colour, marker and dash
 """
 
@@ -60,6 +61,7 @@ from anncore.report.drawing.many import (
     seeds_said,
     shown_problems,
 )
+from anncore.report.drawing.our_seaborn import our_seaborn
 from anncore.report.drawing.planes import class_marks, draw_classes, draw_plane
 from anncore.report.drawing.saving import to_png, to_svg
 from anncore.report.drawing.sheet import (
@@ -120,6 +122,7 @@ __all__ = [
     "name_lines",
     "new_sheet",
     "nothing_ran",
+    "our_seaborn",
     "padded",
     "panel_title",
     "panels",

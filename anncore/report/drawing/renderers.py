@@ -6,16 +6,19 @@ does, and hands every path, mark and letter on to matplotlib's own two renderers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Affine2D, Bbox, TransformedPath
 
 POINTS = 72  # in an inch
+MOST_TEXTS = 2000  # that are remembered, about 20 kB each: a notebook may write a hundred reports
 
 
 class _Letters(TextToPath):
@@ -25,14 +28,23 @@ class _Letters(TextToPath):
         super().__init__()
         self._sizes: dict[Any, tuple[float, float, float]] = {}
         self._lines: dict[Any, Any] = {}
+        self._outlines: dict[Any, Path] = {}
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> Any:
         """Return how large a line of text is, in points."""
-        key = (s, hash(prop), ismath)
-        size = self._sizes.get(key)
-        if size is None:
-            size = self._sizes[key] = super().get_text_width_height_descent(s, prop, ismath)
-        return size
+        scale = prop.get_size_in_points() / self.FONT_SCALE
+        width, height, descent = self.size(s, prop, ismath)
+        return width * scale, height * scale, descent * scale
+
+    def size(self, s: str, prop: Any, ismath: Any = False) -> tuple[float, float, float]:
+        """Return width, height and descent of a line of text that is FONT_SCALE points high."""
+
+        def measured() -> tuple[float, float, float]:
+            whole = prop.copy()
+            whole.set_size(self.FONT_SCALE)
+            return super(_Letters, self).get_text_width_height_descent(s, whole, ismath)
+
+        return _remembered(self._sizes, (s, ismath, *_shape(prop)), measured)
 
     def get_glyphs_with_font(
         self,
@@ -43,15 +55,33 @@ class _Letters(TextToPath):
         **features: Any,
     ) -> Any:
         """Return where the letters of a line lie, and the shapes of those that are new."""
-        key = (font.fname, s)
+        lay_out = super().get_glyphs_with_font
         if any(value is not None for value in features.values()):
-            return super().get_glyphs_with_font(font, s, glyph_map, return_new_glyphs_only, **features)
-        if key not in self._lines:
-            self._lines[key] = super().get_glyphs_with_font(font, s, {}, **features)
-        placed, shapes, boxes = self._lines[key]
+            return lay_out(font, s, glyph_map, return_new_glyphs_only, **features)
+        placed, shapes, boxes = _remembered(
+            self._lines, (font.fname, s), lambda: lay_out(font, s, {}, **features)
+        )
         known = {} if glyph_map is None else glyph_map
         new = {name: shape for name, shape in shapes.items() if name not in known}
         return placed, new if return_new_glyphs_only else {**known, **new}, boxes
+
+    def outline(self, s: str, prop: Any, ismath: Any) -> Path:
+        """Return the outline of a line of text, FONT_SCALE units high."""
+
+        def outlined() -> Path:
+            vertices, codes = self.get_text_path(prop, s, ismath)
+            return Path(vertices, codes)
+
+        return _remembered(self._outlines, (s, ismath, *_shape(prop)), outlined)
+
+
+def _remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+    """Return what is known by a key, or make it; of too many all are forgotten."""
+    if key not in known:
+        if len(known) >= MOST_TEXTS:
+            known.clear()
+        known[key] = make()
+    return known[key]
 
 
 LETTERS = _Letters()
@@ -147,8 +177,26 @@ class Both(RendererBase):
         self._pixels.draw_quad_mesh(self._larger_gc(gc), *larger, faces, antialiased, edges, **more)
 
     def draw_image(self, gc: Any, x: float, y: float, im: Any, transform: Any = None) -> None:
-        """Refuse: each renderer has its own size of an image, and such a figure is drawn twice."""
-        raise ForEachAloneError
+        """Draw an image on both: as it is among the vectors, each pixel the nearest of its own here.
+
+        Refuse one that is interpolated or turned, of which each renderer has its own.
+        """
+        if transform is None or np.any(transform.get_matrix()[[0, 1], [1, 0]]):
+            raise ForEachAloneError
+        self._vectors.draw_image(gc, x, y, im, transform)
+        ends = np.floor(self._scale * (transform.transform([(0, 0), (1, 1)]) + np.array([x, y])) + 0.5)
+        columns, rows = (_nearest(have, *side) for have, side in zip(im.shape[1::-1], ends.T, strict=True))
+        if len(rows) and len(columns):
+            left, bottom = ends.min(axis=0).astype(int).tolist()
+            self._pixels.draw_image(self._larger_gc(gc), left, bottom, im[np.ix_(rows, columns)])
+
+    def option_scale_image(self) -> bool:
+        """Say that images come as they are, with where they lie."""
+        return True
+
+    def option_image_nocomposite(self) -> bool:
+        """Say that images which lie on each other come one by one."""
+        return True
 
     def start_rasterizing(self) -> None:
         """Refuse what an author has asked to be pixels among vectors."""
@@ -167,8 +215,13 @@ class Both(RendererBase):
     ) -> None:
         """Write a line of text on both."""
         self._vectors.draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-        larger = x * self._scale, y * self._scale
-        self._pixels.draw_text(self._larger_gc(gc), *larger, s, prop, angle, ismath, mtext)
+        size = prop.get_size_in_points() / LETTERS.FONT_SCALE
+        place = Affine2D().scale(size).rotate_deg(angle).translate(x, self._vectors.height - y)
+        larger = self._larger_gc(gc)
+        larger.set_linewidth(0)
+        larger.set_snap(False)
+        # As outlines, of which Agg fills a line of text at once; it would render letter by letter.
+        self._pixels.draw_path(larger, LETTERS.outline(s, prop, ismath), self._larger(place), gc.get_rgb())
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> Any:
         """Return how large a line of text is, in points."""
@@ -204,3 +257,22 @@ class Both(RendererBase):
         if path is not None:
             larger.set_clip_path(TransformedPath(path, self._larger(transform)))
         return larger
+
+
+def _shape(prop: Any) -> tuple[Any, ...]:
+    """Return what a font is chosen by, all but its size."""
+    return (
+        *prop.get_family(),
+        prop.get_style(),
+        prop.get_variant(),
+        prop.get_weight(),
+        prop.get_stretch(),
+        prop.get_file(),
+    )
+
+
+def _nearest(have: int, begin: float, end: float) -> Any:
+    """Return which of an image's `have` pixels each pixel between two places shows, upwards."""
+    wanted = int(abs(end - begin))
+    shown = (2 * np.arange(wanted) + 1) * have // (2 * wanted) if wanted else np.arange(0)
+    return shown if end > begin else shown[::-1]

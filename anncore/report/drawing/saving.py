@@ -14,14 +14,15 @@ import numpy as np
 from anncore.report.drawing.our_matplotlib import our_matplotlib
 from anncore.report.drawing.sheet import DPI
 
+OURS = ("anncore.report.drawing.lean_axes", "anncore.report.drawing.renderers")
 EXACT = 96  # colours of a PNG's palette that are taken as they are
 
 
 def prepare_to_draw() -> None:
     """Import what every figure is drawn with."""
     our_matplotlib()
-    importlib.import_module("anncore.report.drawing.lean_axes")
-    importlib.import_module("anncore.report.drawing.renderers")
+    for name in ("matplotlib.figure", "PIL.PngImagePlugin", *OURS):
+        importlib.import_module(name)
 
 
 def to_both(figure: Any) -> tuple[str, bytes]:
@@ -37,8 +38,6 @@ def to_both(figure: Any) -> tuple[str, bytes]:
     buffer, (width, height) = io.StringIO(), figure.get_size_inches()
     pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
     try:
-        if figure.images or any(ax.images for ax in figure.axes):
-            raise ForEachAloneError
         vectors: Any = Vectors((width, height), buffer, figure.dpi)
         # Letters that are fitted to pixels are wider than their outlines: what ends at a line would run over.
         with _laid_out_in_points(figure), rc_context({"text.hinting": "none"}):

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 
-MEASURED_AT = 100.0  # points; widths are proportional to the size of the type
+MEASURED_AT = 100.0  # points, as matplotlib measures outlines; widths grow with the size of the type
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
@@ -19,12 +19,13 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 @cache
 def _width(text: str, weight: str) -> float:
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family="DejaVu Sans", size=MEASURED_AT, weight=weight)
+    from anncore.report.drawing.renderers import LETTERS
+
+    font = FontProperties(family="DejaVu Sans", weight=weight)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+        return float(LETTERS.size(text, font)[0])
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:

@@ -88,13 +88,12 @@ class HeatMap(Figure):
         return Drawing(sheet, self.name, title, words, subtitle)
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, grid: _Grid) -> None:
-        import seaborn as sns
         from matplotlib.colors import ListedColormap
         from matplotlib.patches import Rectangle
 
         levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
         plain = np.array([[c.filled(arm) != "" for c in columns] for arm in arms])
-        sns.heatmap(
+        drawing.our_seaborn().heatmap(
             levels.T if grid.turned else levels,
             mask=plain.T if grid.turned else plain,
             ax=ax,

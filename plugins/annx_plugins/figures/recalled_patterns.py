@@ -85,16 +85,18 @@ class _Recall(NamedTuple):
 
 def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
     """Return by problem and arm what was recalled, in the order of the report."""
+    fitting = {key: snapshot for key, snapshot in data.snapshots.items() if _fits(snapshot)}
+    if not fitting:
+        return {}
     report = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
-    report = report[report["key"].isin(list(data.snapshots))].sort_values("seed", kind="stable")
+    report = report[report["key"].isin(list(fitting))].sort_values("seed", kind="stable")
     shown = {
-        pair: [data.snapshots[key] for key in keys if _fits(data.snapshots[key])]
-        for pair, keys in report.groupby(["problem", "label"])["key"]
+        pair: [fitting[key] for key in keys] for pair, keys in report.groupby(["problem", "label"])["key"]
     }
     recalls: dict[str, dict[str, _Recall]] = {}
     for problem in data.report["problems"]:
         for arm in data.report["arms"]:
-            if shown.get((problem, arm)):
+            if (problem, arm) in shown:
                 recalls.setdefault(problem, {})[arm] = _recall(shown[problem, arm])
     return recalls
 

@@ -1,8 +1,25 @@
-"""What PyTorch computes in place of a network: torch, inputs (N, D), parameters by name, in training?"""
+"""Networks that see an example step by step, or all steps beside each other."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from oracles.networks.sides import layer_norm, torch
+
+
+def _elman(t: Any, x: Any, p: Any, training: bool, every: bool = False) -> Any:
+    steps = x.reshape(len(x), -1, len(p["Wx"]))
+    hidden = len(p["Wh"])
+    rnn = t.nn.RNN(steps.shape[2], hidden, batch_first=True, dtype=x.dtype)
+    weights = {
+        "weight_ih_l0": p["Wx"].T,
+        "weight_hh_l0": p["Wh"].T,
+        "bias_ih_l0": p["b"][0],
+        "bias_hh_l0": x.new_zeros(hidden),
+    }
+    given = t.func.functional_call(rnn, weights, (steps,))[0]
+    return (given if every else given[:, -1]).matmul(p["Wy"]).add(p["c"]).flatten(1)
 
 
 def rnn(t: Any, x: Any, p: Any, training: bool, every: bool = False) -> Any:
@@ -75,38 +92,6 @@ def echo_state(t: Any, x: Any, p: Any, training: bool, leak: float = 1.0, every:
     return t.cat(states, dim=1) if every else states[-1]
 
 
-def residual_mlp(t: Any, x: Any, p: Any, training: bool, skip: bool = True, norm: bool = True) -> Any:
-    """Return the output of residual blocks, or of a plain network of the same layers."""
-
-    def normed(h: Any, which: str) -> Any:
-        return _layer_norm(t, h, p, which) if norm else h
-
-    h = x @ p["E"] + p["e"]
-    for i in range(1, sum(name.startswith("A") for name in p) + 1):
-        a = t.tanh(normed(h, str(i)) @ p[f"A{i}"] + p[f"a{i}"])
-        h = (h if skip else 0) + a @ p[f"B{i}"] + p[f"b{i}"]
-    return normed(h, "") @ p["V"] + p["d"]
-
-
-def _layer_norm(t: Any, h: Any, p: Any, which: str) -> Any:
-    return t.nn.functional.layer_norm(h, h.shape[-1:], p[f"gain{which}"][0], p[f"shift{which}"][0])
-
-
-def locally_connected(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, stride: int = 2) -> Any:
-    """Return the output of local fields on images of 6 x 6: unfolded, each place times its own weights."""
-    edge = kernel
-    image = t.nn.functional.pad(x.reshape(-1, 1, 6, 6), [edge] * 4)
-    places = range((stride - 1) // 2, 6, stride)
-    patches = [
-        image[:, 0, top : top + kernel, left : left + kernel].flatten(1)
-        for top in (edge + row - (kernel - 1) // 2 for row in places)
-        for left in (edge + column - (kernel - 1) // 2 for column in places)
-    ]
-    filters = p["W"].reshape(len(patches), kernel**2, -1)
-    z = t.einsum("npk,pkf->npf", t.stack(patches, dim=1), filters).flatten(1) + p["b"]
-    return t.tanh(z) @ p["V"] + p["d"]
-
-
 def transformer(
     t: Any,
     x: Any,
@@ -151,7 +136,7 @@ def transformer(
             "norm2.bias": p[f"shift{i}b"][0],
         }
         h = t.func.functional_call(layer, weights, (h,), {"src_mask": mask})
-    h = _layer_norm(t, h, p, "")
+    h = layer_norm(t, h, p, "")
     if read != "every":
         h = h.mean(dim=1) if read == "mean" else h[:, -1]
     return h.matmul(p["V"]).add(p["v"]).flatten(1)
@@ -165,3 +150,64 @@ def sinusoids(steps: int, width: int) -> list[list[float]]:
         [(sin if unit % 2 == 0 else cos)(step / 10000 ** (2 * (unit // 2) / width)) for unit in range(width)]
         for step in range(steps)
     ]
+
+
+ROWS = [
+    torch("elman", "training", _elman, hidden=5),
+    torch("elman", "training", _elman, hidden=5, features=4),
+    torch("elman", "training", _elman, hidden=5, features=8),
+    torch("elman", "training", partial(_elman, every=True), hidden=5, features=4, read="every"),
+    torch("rnn", "training", rnn, hidden=5, num_layers=2),
+    torch("rnn", "training", partial(rnn, every=True), hidden=5, features=4, read="every"),
+    torch("lstm", "training", lstm, hidden=3),
+    torch("lstm", "training", partial(lstm, forget_bias=0), hidden=3, num_layers=2, preset="torch"),
+    torch("lstm", "training", partial(lstm, every=True), hidden=3, features=4, read="every"),
+    torch("gru", "training", gru, hidden=3),
+    torch("gru", "training", gru, hidden=3, num_layers=2, features=2),
+    torch("gru", "training", partial(gru, every=True), hidden=3, features=4, read="every"),
+    torch("gru", "training", gru_of_cho, hidden=3, reset="before"),
+    torch("jordan", "training", jordan, hidden=4),
+    torch("jordan", "training", partial(jordan, decay=0.5), hidden=4, decay=0.5),
+    torch("jordan", "training", partial(jordan, teacher=False), hidden=4, teacher=False),
+    torch(
+        "jordan",
+        "evaluation",
+        partial(jordan, decay=0.5, back=lambda z: z.sigmoid()),
+        hidden=4,
+        decay=0.5,
+        feedback="sigmoid",
+    ),
+    torch("echo_state", "training", echo_state, hidden=5),
+    torch(
+        "echo_state",
+        "training",
+        partial(echo_state, leak=0.3, every=True),
+        hidden=5,
+        leak=0.3,
+        features=4,
+        read="every",
+    ),
+    torch("transformer", "training", transformer, width=4, inner=5, blocks=2),
+    torch(
+        "transformer",
+        "training",
+        partial(transformer, heads=1, causal=True, read="last"),
+        width=4,
+        heads=1,
+        inner=5,
+        features=2,
+        causal=True,
+        read="last",
+        positions="none",
+    ),
+    torch(
+        "transformer",
+        "training",
+        partial(transformer, read="every", sinusoids=sinusoids),
+        width=4,
+        inner=5,
+        features=4,
+        read="every",
+        positions="sinusoidal",
+    ),
+]

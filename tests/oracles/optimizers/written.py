@@ -1,16 +1,8 @@
-"""Optimizers that PyTorch lacks, written in its tensors, and others' that need names or numbers of ours."""
+"""Optimizers that PyTorch does not have, written in its tensors from their papers."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
-
-import numpy as np
-
-from anncore import counted_normal
 
 
 class Written:
@@ -79,6 +71,26 @@ class ExactMARS(Written):
             self._parameter.copy_(here - lr * (self._m.sign() if self._lion else step))
 
 
+class Extragradient:
+    """PyTorch's gradient descent, back at where it was after it has looked ahead."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float) -> None:
+        self._sgd = torch.optim.SGD(parameters, lr=lr)
+        self.param_groups = self._sgd.param_groups
+        self._no_grad = torch.no_grad
+
+    def step(self, closure: Any) -> None:
+        """Make a step by the gradient at the next place."""
+        parameters = self.param_groups[0]["params"]
+        before = [parameter.detach().clone() for parameter in parameters]
+        self._sgd.step()
+        closure()
+        with self._no_grad():
+            for parameter, place in zip(parameters, before, strict=True):
+                parameter.copy_(place)
+        self._sgd.step()
+
+
 class Damped(Written):
     """Levenberg and Marquardt on the valley: normal equations, with the derivatives of PyTorch's jacrev."""
 
@@ -105,44 +117,77 @@ class Damped(Written):
         return x
 
 
-class Within:
-    """An optimizer of a network whose only parameter is ours, by a name of its own."""
+class ConjugateGradients(Written):
+    """Nocedal & Wright (2006), equations 5.41 and 5.45, with Newton's step along the direction, halved."""
 
-    def __init__(self, torch: Any, parameters: Any, name: str, make: Any) -> None:
-        (self._parameter,) = parameters
-        model = torch.nn.Module()
-        model.register_module(name, torch.nn.Module())
-        inner = getattr(model, name)
-        inner.weight = torch.nn.Parameter(self._parameter.detach())  # the same memory
-        self._inner, self._optimizer = inner, make(model)
-        self.param_groups = self._optimizer.param_groups
+    def __init__(self, torch: Any, parameters: Any, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._form, self._seen = form, []
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any) -> None:
         """Make a step."""
-        self._inner.weight.grad = self._parameter.grad.clone()
-        self._optimizer.step()
+        torch, start = self._torch, self._parameter.detach().clone()
+
+        def evaluated(at: Any) -> tuple[float, Any]:
+            with torch.no_grad():
+                self._parameter.copy_(at)
+            value = closure().item()
+            return value, self._parameter.grad.clone()
+
+        value, g = evaluated(start)
+        d = -g
+        if self._seen:
+            before, direction = self._seen[-1]
+            top = g @ g if self._form == "fletcher_reeves" else (g @ (g - before)).clamp(min=0)
+            d = -g + top / (before @ before) * direction
+            d = d if g @ d < 0 else -g
+        e = 1e-3 * max(1.0, start.norm().item()) / d.norm()
+        curvature = (d @ (evaluated(start + e * d)[1] - g)) / e
+        t = min(-(g @ d) / curvature, 1 / d.norm()) if curvature > 0 else 1 / d.norm()
+        while evaluated(start + t * d)[0] > value + 1e-4 * t * (g @ d):
+            t = t / 2
+        self._seen.append((g, d))
 
 
-class Preconditioned:
-    """pytorch-optimizer's Kron, which gets our normal numbers in place of its own."""
+class BarzilaiBorwein(Written):
+    """Barzilai & Borwein (1988), equations 5 and 6; the last rate where the function curves downwards."""
 
-    def __init__(self, torch: Any, optimizer: Any) -> None:
-        self._torch, self._optimizer, self._t = torch, optimizer, 0
-        self.param_groups = optimizer.param_groups
+    def __init__(self, torch: Any, parameters: Any, first: float, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._rate, self._form, self._seen = first, form, []
 
-    def step(self, closure: Any = None) -> None:
-        """Make a step."""
-        self._t += 1
-        with self._numbers():
-            self._optimizer.step()
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        if self._seen:
+            before, slope = self._seen[-1]
+            dot = self._torch.vdot
+            s, y = (x - before).flatten(), (g - slope).flatten()
+            even = len(self._seen) % 2 == 1
+            if dot(s, y) > 0 and (self._form == "long" or (self._form == "alternate" and even)):
+                self._rate = (dot(s, s) / dot(s, y)).item()
+            elif dot(s, y) > 0:
+                self._rate = (dot(s, y) / dot(y, y)).item()
+        self._seen.append((x, g))
+        return x - self._rate * g
 
-    @contextmanager
-    def _numbers(self) -> Iterator[None]:
-        seeds = np.full((1, 1, 1), zlib.crc32(b"W"), np.uint64)
 
-        def noise(like: Any, **options: Any) -> Any:
-            ours = counted_normal(seeds, self._t, np.zeros((1, *like.shape[::-1])))[0]
-            return self._torch.tensor(ours.T.copy())
+class FISTA(Written):
+    """Beck & Teboulle (2009), with a constant step size."""
 
-        with patch.object(self._torch, "randn_like", noise):
-            yield
+    def __init__(self, torch: Any, parameters: Any, lr: float, strength: float, *, fast: bool) -> None:
+        super().__init__(torch, parameters, lr)
+        self._strength, self._fast, self._s = strength, fast, 1.0
+        self._x = self._parameter.detach().clone()
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        lr, before = self.param_groups[0]["lr"], self._x
+        self._x = self._torch.nn.functional.softshrink(x - lr * g, lr * self._strength)
+        s = (1 + (1 + 4 * self._s**2) ** 0.5) / 2
+        ahead = (self._s - 1) / s if self._fast else 0.0
+        self._s = s
+        return self._x + ahead * (self._x - before)
+
+    def at(self) -> Any:
+        """Return where it is evaluated."""
+        return self._x
