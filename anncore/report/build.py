@@ -59,6 +59,8 @@ from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
 SCHEMA = 2
+LONGEST = ("run_times", "answer", "speed")
+"""The parts that take longest, which are begun first."""
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
 
 
@@ -72,10 +74,10 @@ def build_report(results: Any, meta: Mapping[str, Any], *, processes: int = 1) -
     parts = parts_of(study, meta)
     parts["comparisons"] = parts["comparisons"]()  # to send them takes longer
     levels_of(study), reversals(study)  # of which two parts tell
-    makers = {key: part for key, part in parts.items() if callable(part)}
-    work = list(makers.values())
-    made = shared(lambda piece: work[piece](), len(work), processes)
-    content = parts | dict(zip(makers, made, strict=True))
+    keys = [key for key, part in parts.items() if callable(part)]
+    keys.sort(key=lambda key: key not in LONGEST)
+    made = shared(lambda piece: parts[keys[piece]](), len(keys), processes)
+    content = parts | dict(zip(keys, made, strict=True))
     content["methods"] = methods.describe(content, study.experiment)
     return content
 

@@ -65,7 +65,8 @@ def writing_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
-    report = plain(content)
+    with old_objects_left_alone():
+        report = plain(content)
     yield report
     drawn = _Sheets()
     if figures:

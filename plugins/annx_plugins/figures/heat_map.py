@@ -252,8 +252,8 @@ class HeatMap(Figure):
             level = f"{100 * report['level']:g} %"
             grey = f" Grey: the {level} t-interval of the paired difference from it holds 0."
         if grid.ranks_only:
-            which = f", of the {BEST} best of each {line} alone" if grid.best_only else ""
-            have = "all of them and the scores" if grid.best_only else "the scores"
+            which = f", for the {BEST} best of each {line}" if grid.best_only else ""
+            have = "every rank and score" if grid.best_only else "the scores"
             return (
                 f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}{which}; report.md's tables "
                 f"have {have}. Colour: gap to the best arm of the {line}, each {line} on its own scale.{grey}"
