@@ -16,7 +16,8 @@ class LazyReport(dict[str, Any]):
         self._parts = parts_of(Study(results), {})
 
     def __missing__(self, key: str) -> Any:
-        self[key] = self._parts[key]()
+        part = self._parts[key]
+        self[key] = part() if callable(part) else part
         return self[key]
 
     def get(self, key: str, default: Any = None) -> Any:

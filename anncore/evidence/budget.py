@@ -145,7 +145,7 @@ def budget_curve(
     if "config" not in costed:
         costed["config"] = np.arange(len(costed))
     costs = costed.groupby(["problem", "arm", "config"], sort=False)["cost"].mean()
-    parts = []
+    pairs, curves = [], []
     for (problem, arm), values in costs.groupby(["problem", "arm"], sort=False):
         n = len(values)
         some = range(1, n + 1) if sizes is None else sorted({n, *(k for k in sizes if 1 <= k < n)})
@@ -153,7 +153,11 @@ def budget_curve(
         if goal == "max":
             e, e_low, e_high, m, m_low, m_high = (-column for column in curve)
             curve = BudgetCurve(e, e_high, e_low, m, m_high, m_low)
-        same = {"problem": problem, "arm": arm, "k": np.array(some), "n": n}
-        parts.append(pd.DataFrame({**same, **curve._asdict()}))
-    columns = ["problem", "arm", "k", "n", *BudgetCurve._fields]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        pairs += [(problem, arm, k, n) for k in some]
+        curves.append(curve)
+    if not curves:
+        return pd.DataFrame(columns=["problem", "arm", "k", "n", *BudgetCurve._fields])
+    same = pd.DataFrame(pairs, columns=["problem", "arm", "k", "n"])
+    return same.assign(
+        **dict(zip(BudgetCurve._fields, map(np.concatenate, zip(*curves, strict=True)), strict=True))
+    )

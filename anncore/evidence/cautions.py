@@ -201,10 +201,13 @@ def _one_decides(study: Study) -> list[Caution]:
     """Name the arms whose mean a single seed decides; the report shows their median."""
     where = []
     for problem in study.problems:
-        measure, values, statuses = study.measures[problem], study.values(problem), study.statuses(problem)
-        for arm in study.arms:
-            ok = values[arm][statuses[arm] == "ok"].to_numpy(float)
-            if stats.one_decides(ok, measure.scale):
+        measure, values = study.measures[problem], study.values(problem)
+        finished = values.where(study.statuses(problem) == "ok").to_numpy(float).T
+        for arm, scores, decides in zip(
+            values.columns, finished, stats.ones_decide(finished, measure.scale), strict=True
+        ):
+            if decides:
+                ok = scores[~np.isnan(scores)]
                 mean = stats.mean_interval(ok, measure.scale).value
                 where.append(f"{arm} on {problem} (mean {number(mean)}, median {number(stats.median(ok))})")
     if not where:

@@ -24,6 +24,7 @@ from anncore.contract.kinds import Array
 from anncore.evidence import stats
 from anncore.evidence.dip import FEWEST, dip, dip_p
 from anncore.evidence.measures import Measure
+from anncore.evidence.sources import remembered
 from anncore.evidence.study import Study
 from anncore.evidence.success import Limit, Rate, outcomes_on, rates_on
 
@@ -67,6 +68,11 @@ class Threshold(NamedTuple):
 
 def levels_of(study: Study) -> list[Levels]:
     """Return the arms that end at several levels, by problem and arm in the experiment's order."""
+    known: list[Levels] = remembered(study.memory, levels_of, lambda: _levels_of(study))
+    return known
+
+
+def _levels_of(study: Study) -> list[Levels]:
     candidates = []
     for problem in study.problems:
         costs, statuses = study.costs(problem), study.statuses(problem)

@@ -29,11 +29,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.evidence.stats import LEVEL, Estimate, deviation
+from anncore.evidence.stats import LEVEL, Estimate, deviations
+
+
+class Moments(NamedTuple):
+    """What both tests need to know of n differences: mean, standard deviation and skewness.
+
+    Where some are infinite, in one direction, the mean is; in both it is NaN, and so is the rest.
+    """
+
+    n: int
+    mean: float
+    spread: float
+    gamma: float
 
 
 def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL, correction: float = 0.0) -> Estimate:
@@ -42,23 +55,20 @@ def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL, correct
     gaps: without NaN. Where some are infinite, in one direction, the mean is, and has no interval; in both,
     it is NaN. One gap has no interval, gaps that all agree have one of width 0.
     """
+    return interval_of(moments(np.asarray(gaps, dtype=float)[None])[0], level, correction)
+
+
+def interval_of(known: Moments, level: float = LEVEL, correction: float = 0.0) -> Estimate:
+    """Return `mean_difference` of differences with these moments."""
     from scipy import special
 
-    d = np.asarray(gaps, dtype=float)
-    n = len(d)
-    infinite = np.unique(d[np.isinf(d)])
-    if n == 0 or len(infinite):
-        value = float(infinite[0]) if len(infinite) == 1 else math.nan
-        return Estimate(value, math.nan, math.nan, n)
-    mean = float(np.mean(d))
-    if n == 1:
-        return Estimate(mean, math.nan, math.nan, 1)
-    spread = deviation(d)
+    n, mean, spread, gamma = known
+    if n < 2 or not math.isfinite(mean):
+        return Estimate(mean, math.nan, math.nan, n)
     if spread == 0:
         return Estimate(mean, mean, mean, n)
     t = float(special.stdtrit(n - 1, (1 + level) / 2)) / math.sqrt(n)
     wide = t * math.sqrt(1 + n * correction)
-    gamma = _skewness(d, mean, spread)
     ends = [mean - x * spread for x in (wide, -wide, _straightened(t, gamma, n), _straightened(-t, gamma, n))]
     return Estimate(mean, min(ends), max(ends), n)
 
@@ -69,30 +79,53 @@ def mean_p(gaps: Array | Sequence[float], at: float = 0.0, correction: float = 0
     It is at most 1 - level where `mean_difference` leaves `at` out. Infinite gaps in one direction have the
     p-value 0, in both 1; so has a single gap.
     """
+    return p_of(moments(np.asarray(gaps, dtype=float)[None])[0], at, correction)
+
+
+def p_of(known: Moments, at: float = 0.0, correction: float = 0.0) -> float:
+    """Return `mean_p` of differences with these moments."""
     from scipy import special
 
-    d = np.asarray(gaps, dtype=float)
-    n = len(d)
-    infinite = np.unique(d[np.isinf(d)])
-    if len(infinite):
-        return 0.0 if len(infinite) == 1 else 1.0
-    if n < 2:
+    n, mean, spread, gamma = known
+    if math.isinf(mean):
+        return 0.0
+    if n < 2 or math.isnan(mean):
         return 1.0
-    mean, spread = float(np.mean(d)), deviation(d)
     if spread == 0:
         return float(mean == at)
     x = (mean - at) / spread
-    distances = (
-        abs(x) / math.sqrt(1 + n * correction),
-        abs(_transformed(x, _skewness(d, mean, spread), n)),
-    )
+    distances = (abs(x) / math.sqrt(1 + n * correction), abs(_transformed(x, gamma, n)))
     return float(2 * special.stdtr(n - 1, -math.sqrt(n) * min(distances)))
 
 
-def _skewness(d: Array, mean: float, spread: float) -> float:
-    """Return γ = n Σ (d - m)³ / (n - 1) (n - 2) s³, the usual estimate for small samples; 0 below three."""
-    n = len(d)
-    return float(np.sum(((d - mean) / spread) ** 3) * n / ((n - 1) * (n - 2))) if n > 2 else 0.0
+def moments(rows: Array) -> list[Moments]:
+    """Return the moments of each row of differences, none of which is NaN.
+
+    The skewness is γ = n Σ (d - m)³ / (n - 1) (n - 2) s³, the usual estimate for small samples; 0 below
+    three.
+    """
+    count, n = rows.shape
+    if n == 0:
+        return [Moments(0, math.nan, math.nan, math.nan)] * count
+    finite: Array = np.all(np.isfinite(rows), axis=1)
+    d = rows[finite]
+    mean, spread, gamma = d.mean(axis=1), np.zeros(len(d)), np.zeros(len(d))
+    if n > 1 and len(d):
+        spread = deviations(d)
+    if n > 2:
+        with np.errstate(invalid="ignore"):  # differences that all agree have no skewness
+            cubes = ((d - mean[:, None]) / spread[:, None]) ** 3
+        gamma = np.sum(cubes, axis=1) * n / ((n - 1) * (n - 2))
+    columns = iter(zip(mean.tolist(), spread.tolist(), gamma.tolist(), strict=True))
+    return [
+        Moments(n, *next(columns)) if whole else Moments(n, _infinite_mean(row), math.nan, math.nan)
+        for whole, row in zip(finite, rows, strict=True)
+    ]
+
+
+def _infinite_mean(row: Array) -> float:
+    infinite = np.unique(row[np.isinf(row)])
+    return float(infinite[0]) if len(infinite) == 1 else math.nan
 
 
 def _transformed(x: float, gamma: float, n: int) -> float:

@@ -25,6 +25,7 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
 from anncore.evidence.levels import score_of
+from anncore.evidence.sources import remembered
 from anncore.evidence.stats import Estimate
 from anncore.evidence.study import Study, blocked_arms
 
@@ -102,6 +103,11 @@ def reversals(study: Study) -> list[Reversal]:
     Arms of which trials failed or have not run take no part; nor do sweeps in rounds, whose number of seeds
     depends on the scores.
     """
+    known: list[Reversal] = remembered(study.memory, reversals, lambda: _reversals(study))
+    return known
+
+
+def _reversals(study: Study) -> list[Reversal]:
     if study.sequential:
         return []
     level = 1 - stats.ALPHA / max(1, len(study.arms) * len(study.problems))

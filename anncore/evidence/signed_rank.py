@@ -25,13 +25,33 @@ HALVED = 512  # ranks whose patterns are counted before they become shares: 2^10
 MOST_LISTED = 1000  # differences whose averages are listed; beyond it they are searched
 
 
-def two_sided_p(sizes: Array, positive: Array) -> float:
-    """Return min(1, 2 min(P(W ≤ w), P(W ≥ w))) for differences other than 0 with these sizes and signs."""
-    ranks = midranks(sizes)
-    at, total = int(ranks[positive].sum()), int(ranks.sum())
-    if len(ranks) > EXACT_PAIRS:
-        return min(1.0, 2 * lower_tail(ranks, min(at, total - at)))  # W is symmetric
-    counts = _patterns_of(tuple(np.sort(ranks).tolist()))
+def two_sided_ps(sizes: Array, positive: Array) -> list[float]:
+    """Return min(1, 2 min(P(W ≤ w), P(W ≥ w))) for each row of differences other than 0, by sizes and signs.
+
+    Many at once, since a report has thousands of pairs of arms: nearly all have no ties, and so the ranks
+    1 to n.
+    """
+    n = sizes.shape[1]
+    order = np.argsort(sizes, axis=1)
+    untied: Array = np.all(_apart(np.take_along_axis(sizes, order, axis=1)), axis=1)
+    whole = 2 * np.arange(1, n + 1)
+    sums = (np.take_along_axis(positive, order, axis=1) * whole).sum(axis=1)
+    ranks = tuple(whole.tolist())
+    p = []
+    for row, alone in enumerate(untied.tolist()):
+        own = whole if alone else midranks(sizes[row])
+        at = int(sums[row] if alone else own[positive[row]].sum())
+        if n > EXACT_PAIRS:
+            p.append(min(1.0, 2 * lower_tail(own, min(at, int(own.sum()) - at))))  # W is symmetric
+        else:
+            p.append(_counted_p(ranks if alone else tuple(np.sort(own).tolist()), at))
+    return p
+
+
+@lru_cache(maxsize=4096)
+def _counted_p(ranks: tuple[int, ...], at: int) -> float:
+    """Return the p-value of a sum of sorted ranks; hundreds of pairs of arms have the same ones."""
+    counts = _patterns_of(ranks)
     tail = min(counts[: at + 1].sum(), counts[at:].sum()) / counts.sum()
     return float(min(1.0, 2 * tail))
 
@@ -39,13 +59,17 @@ def two_sided_p(sizes: Array, positive: Array) -> float:
 def midranks(sizes: Array) -> Array:
     """Return twice the mid-ranks, whole numbers. Sizes equal up to rounding share a rank."""
     order = np.argsort(sizes)
-    ordered = sizes[order]
-    with np.errstate(invalid="ignore"):  # two infinite ones: equal
-        new = np.diff(ordered, prepend=-np.inf) > 1e-12 * np.where(np.isinf(ordered), 0, ordered)
-    counts = np.bincount(np.cumsum(new) - 1)
+    counts = np.bincount(np.cumsum(_apart(sizes[order])) - 1)
     ranks = np.empty(len(sizes), int)
     ranks[order] = np.repeat(2 * np.cumsum(counts) - counts + 1, counts)
     return ranks
+
+
+def _apart(ordered: Array) -> Array:
+    """Tell of each size, in order, whether it is another one than the size before it."""
+    with np.errstate(invalid="ignore"):  # two infinite ones: equal
+        apart: Array = np.diff(ordered, prepend=-np.inf) > 1e-12 * np.where(np.isinf(ordered), 0, ordered)
+    return apart
 
 
 def sign_patterns(ranks: Array) -> Array:
@@ -180,7 +204,7 @@ class WalshAverages:
         self._n = len(numbers)
         self._finite = np.sort(numbers[np.isfinite(numbers)])
         self._lowest, self._highest = int((numbers == -np.inf).sum()), int((numbers == np.inf).sum())
-        self._all = _listed(numbers) if self._n <= MOST_LISTED else None
+        self._all = listed_averages(numbers) if self._n <= MOST_LISTED else None
 
     def __len__(self) -> int:
         return self._n * (self._n + 1) // 2
@@ -216,11 +240,18 @@ class WalshAverages:
         return count + (int(partners.sum()) + doubles) // 2
 
 
-def _listed(numbers: Array) -> Array:
-    i, j = np.triu_indices(len(numbers))
+def listed_averages(numbers: Array) -> Array:
+    """Return the averages of all pairs i ≤ j of the numbers in each row, in order."""
+    i, j = _pairs(numbers.shape[-1])
     with np.errstate(invalid="ignore"):
-        averages = (numbers[i] + numbers[j]) / 2
+        averages = (numbers[..., i] + numbers[..., j]) / 2
     return np.sort(np.where(np.isnan(averages), 0.0, averages))
+
+
+@lru_cache(maxsize=4)
+def _pairs(n: int) -> tuple[Array, Array]:
+    i, j = np.triu_indices(n)
+    return i, j
 
 
 def _ordinal(value: float) -> int:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,12 +23,14 @@ from anncore.contract.numeric_noise import (
     ABSOLUTE_NOISE as ABSOLUTE_NOISE,
     RELATIVE_NOISE as RELATIVE_NOISE,
 )
-from anncore.evidence.signed_rank import WalshAverages, outermost, two_sided_p
+from anncore.evidence import signed_rank
+from anncore.evidence.signed_rank import WalshAverages, listed_averages, outermost, two_sided_ps
 
 # scipy.special is a tenth of the import that scipy.stats is, and the latter's t, normal and F distributions
 # are its functions by other names.
 ALPHA = 0.05
 LEVEL = 0.95
+MOST_AT_ONCE = 1_000_000  # averages of pairs that are listed together
 
 Centre = Literal["mean", "median"]
 
@@ -90,8 +93,14 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
 
 def deviation(values: Array) -> float:
     """Return the standard deviation with n - 1; squares of 1e154 would overflow, a power of two cannot."""
-    power = np.frexp(np.abs(values).max())[1]
-    return float(np.ldexp(np.std(np.ldexp(values, -power), ddof=1), power))
+    return float(deviations(values[None])[0])
+
+
+def deviations(rows: Array) -> Array:
+    """Return `deviation` of each row."""
+    powers = np.frexp(np.abs(rows).max(axis=1))[1]
+    spread: Array = np.ldexp(np.std(np.ldexp(rows, -powers[:, None]), axis=1, ddof=1), powers)
+    return spread
 
 
 def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tuple[Array, Array, Array]:
@@ -191,18 +200,30 @@ def one_decides(values: Array | Sequence[float], scale: str = "linear") -> bool:
     size of the others' mean). Never for shares (scale "unit"), which are bounded, nor below four values.
     """
     x = np.asarray(values, dtype=float)
-    x = x[np.isfinite(x)]
-    n = len(x)
+    return ones_decide(x[np.isfinite(x)][None], scale)[0]
+
+
+def ones_decide(rows: Array, scale: str = "linear") -> list[bool]:
+    """Return `one_decides` of each row."""
+    finite: Array = np.all(np.isfinite(rows), axis=1)
+    decides = iter(_decided(rows[finite], scale).tolist())
+    return [
+        next(decides) if whole else one_decides(row, scale) for whole, row in zip(finite, rows, strict=True)
+    ]
+
+
+def _decided(rows: Array, scale: str) -> Array:
+    n = rows.shape[1]
     if n < 4 or scale == "unit":
-        return False
-    y = np.log(x) if scale == "log" else x
-    mean = float(y.mean())
-    low, high = np.quantile(y, (0.25, 0.75))
-    if low <= mean <= high:
-        return False
-    others = (y.sum() - y) / (n - 1)  # the mean without each one
+        return np.zeros(len(rows), bool)
+    y = np.log(rows) if scale == "log" else rows
+    mean = y.mean(axis=1)
+    low, high = np.quantile(y, (0.25, 0.75), axis=1)
+    others = (y.sum(axis=1, keepdims=True) - y) / (n - 1)  # the mean without each one
     limits = math.log(2) if scale == "log" else np.abs(others)
-    return bool((np.abs(mean - others) > limits).any())
+    changed = (np.abs(mean[:, None] - others) > limits).any(axis=1)
+    decided: Array = ~((low <= mean) & (mean <= high)) & changed
+    return decided
 
 
 def typical(
@@ -284,7 +305,7 @@ def pairs_for_mcnemar(
     return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
 
-def differences(a: Array | Sequence[float], b: Array | Sequence[float]) -> Array:
+def differences(a: Array | Sequence[Any], b: Array | Sequence[Any]) -> Array:
     """Return b - a pair by pair: positive where a is better (cheaper).
 
     A diverged partner makes the difference infinite, two diverged partners a tie (0), a missing one
@@ -311,10 +332,19 @@ def wilcoxon(gaps: Array | Sequence[float]) -> float:
     1945. scipy's method="auto" is exact only up to 13 pairs where there are ties.
     """
     d = np.asarray(gaps, dtype=float)
-    d = d[~np.isnan(d) & (d != 0)]
-    if len(d) == 0:
-        return 1.0
-    return two_sided_p(np.abs(d), d > 0)
+    return wilcoxons(d[None, ~np.isnan(d)])[0]
+
+
+def wilcoxons(rows: Array) -> list[float]:
+    """Return `wilcoxon` of each row of differences, none of which is NaN."""
+    without: Array = np.all(rows != 0, axis=1) if rows.shape[1] else np.zeros(len(rows), bool)
+    p = iter(two_sided_ps(np.abs(rows[without]), rows[without] > 0))
+    return [next(p) if there else _without_zeros(row) for there, row in zip(without, rows, strict=True)]
+
+
+def _without_zeros(d: Array) -> float:
+    d = d[None, d != 0]
+    return two_sided_ps(np.abs(d), d > 0)[0] if d.size else 1.0
 
 
 def _average_ranks(groups: Array) -> Array:
@@ -333,15 +363,29 @@ def pseudomedian(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimat
     Based on Rank Tests", Annals of Mathematical Statistics 34(2), 1963.
     """
     d = np.asarray(gaps, dtype=float)
-    d = d[~np.isnan(d)]
-    n = len(d)
+    return pseudomedians(d[None, ~np.isnan(d)], level)[0]
+
+
+def pseudomedians(rows: Array, level: float = LEVEL) -> list[Estimate]:
+    """Return `pseudomedian` of each row of differences, none of which is NaN."""
+    count, n = rows.shape
     if n == 0:
-        return Estimate(math.nan, math.nan, math.nan, 0)
-    averages = WalshAverages(d)
+        return [Estimate(math.nan, math.nan, math.nan, 0)] * count
     k = outermost(n, level)
-    if k == 0:
-        return Estimate(averages.median, math.nan, math.nan, n)
-    return Estimate(averages.median, averages[k - 1], averages[len(averages) - k], n)
+    if n > signed_rank.MOST_LISTED:
+        every = [WalshAverages(row) for row in rows]
+        return [Estimate(found.median, found[k - 1], found[len(found) - k], n) for found in every]
+    pairs = n * (n + 1) // 2
+    estimates: list[Estimate] = []
+    for start in range(0, count, size := max(1, MOST_AT_ONCE // pairs)):
+        averages = listed_averages(rows[start : start + size])
+        low, high = averages[:, (pairs - 1) // 2], averages[:, pairs // 2]
+        with np.errstate(invalid="ignore"):  # infinite ones are equal, or have no middle
+            middle = np.where(low == high, low, (low + high) / 2)
+        ends = (averages[:, k - 1], averages[:, pairs - k]) if k else np.full((2, len(low)), math.nan)
+        value, lows, highs = (column.tolist() for column in (middle, *ends))
+        estimates += map(Estimate, value, lows, highs, [n] * len(value))
+    return estimates
 
 
 def holm(p: Array | Sequence[float]) -> Array:
@@ -382,6 +426,7 @@ def smallest_p(pairs: int, sequential: bool = False) -> float:
     return min(1.0, (pairs + 1) * 2.0**-pairs if sequential else 2.0 ** (1 - pairs))
 
 
+@cache
 def pairs_needed(comparisons: int, alpha: float = ALPHA, sequential: bool = False) -> int:
     """Return how many pairs it takes to clear Holm's first step: the least n with smallest p ≤ alpha / m."""
     limit, pairs = alpha / max(1, comparisons) * (1 + 1e-12), 1

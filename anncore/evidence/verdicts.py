@@ -40,7 +40,7 @@ from anncore.evidence.pair_tests import (
     Pair as Pair,
     PairTests,
     Rule,
-    draft,
+    drafts,
 )
 from anncore.evidence.stats import Centre as Centre
 from anncore.evidence.study import Study, blocked_arms
@@ -203,20 +203,19 @@ def judge_problems(
     Hypotheses", JRSS B 76(1), 2014. On a single problem this is Holm's correction alone.
     """
     own_rules = {name: [rules[name].after(pair.seen) for pair in own] for name, own in pairs.items()}
-    drafts = {
-        name: [draft(pair, rule) for pair, rule in zip(own, own_rules[name], strict=True)]
-        for name, own in pairs.items()
-    }
+    drafted = {name: drafts(own, own_rules[name]) for name, own in pairs.items()}
     open_ = {name for name, own in pairs.items() if not all(pair.reasons for pair in own)}
     tests = _adjusted(
-        {name: [one.tests for one in own] for name, own in drafts.items()},
+        {name: [one.tests for one in own] for name, own in drafted.items()},
         open_,
         max((rule.alpha for rule in rules.values()), default=stats.ALPHA),
     )
     return {
         name: [
             _decided(pair, one, adjusted, rule)
-            for pair, one, adjusted, rule in zip(own, drafts[name], tests[name], own_rules[name], strict=True)
+            for pair, one, adjusted, rule in zip(
+                own, drafted[name], tests[name], own_rules[name], strict=True
+            )
         ]
         for name, own in pairs.items()
     }
@@ -243,9 +242,11 @@ def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Com
         drafted = drafted._replace(typical=nothing, mean=nothing)
     centre: Centre = "median" if verdict == "typical" else drafted.centre
     effect = drafted.mean if centre == "mean" else drafted.typical
-    turned = effect.value < 0 or (effect.value == 0 and (drafted.gaps < 0).sum() > (drafted.gaps > 0).sum())
+    wins, losses = (int(np.count_nonzero(won)) for won in (drafted.gaps > 0, drafted.gaps < 0))
+    turned = effect.value < 0 or (effect.value == 0 and losses > wins)
     a, b = (pair.b, pair.a) if turned else (pair.a, pair.b)
     gaps = -drafted.gaps if turned else drafted.gaps
+    wins, losses = (losses, wins) if turned else (wins, losses)
     effect, mean = (_turned(one) if turned else one for one in (effect, drafted.mean))
     p = adjusted.typical if verdict == "typical" else adjusted.both
     both = np.maximum(pair.costs_a, pair.costs_b) <= pair.floor + 1e-9
@@ -256,10 +257,10 @@ def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Com
         b=b,
         verdict=verdict,
         n=len(gaps),
-        wins=int((gaps > 0).sum()),
-        losses=int((gaps < 0).sum()),
-        ties=int((gaps == 0).sum()),
-        diverged=int(np.isinf(gaps).sum()),
+        wins=wins,
+        losses=losses,
+        ties=len(gaps) - wins - losses,
+        diverged=int(np.count_nonzero(np.isinf(gaps))),
         effect=effect.value,
         low=effect.low,
         high=effect.high,
@@ -269,7 +270,7 @@ def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Com
         comparisons=rule.comparisons,
         reason=_reason(pair, drafted, a, b, rule.unit),
         centre=centre,
-        at_floor=int(both.sum()),
+        at_floor=int(np.count_nonzero(both)),
         mean=mean.value,
         mean_low=mean.low,
         mean_high=mean.high,
@@ -300,7 +301,9 @@ def _reason(pair: Pair, drafted: Draft, a: str, b: str, unit: str) -> str:
 
 def _neither_ends(pair: Pair) -> bool:
     """Tell whether neither arm has a finite cost anywhere: two infinities are not equal scores."""
-    return bool(len(pair.costs_a)) and bool(np.isinf(pair.costs_a).all() and np.isinf(pair.costs_b).all())
+    a, b = pair.costs_a, pair.costs_b
+    # The first one tells of nearly every pair that it has one.
+    return bool(len(a)) and math.isinf(a[0]) and bool(np.isinf(a).all() and np.isinf(b).all())
 
 
 def _verdict(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Verdict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -24,9 +24,11 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
+from anncore.evidence.levels import levels_of
 from anncore.evidence.looks import Seen
 from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.pair_tests import Rule
+from anncore.evidence.risk import reversals
 from anncore.evidence.sentences import (
     counted,
     with_sentence,
@@ -57,6 +59,8 @@ from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
 SCHEMA = 2
+LONGEST = ("run_times", "answer", "speed")
+"""The parts that take longest, which are begun first."""
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
 
 
@@ -68,15 +72,18 @@ def build_report(results: Any, meta: Mapping[str, Any], *, processes: int = 1) -
     """
     study = Study(results)
     parts = parts_of(study, meta)
-    makers = list(parts.values())
-    made = shared(lambda piece: makers[piece](), len(makers), processes)
-    content = dict(zip(parts, made, strict=True))
+    parts["comparisons"] = parts["comparisons"]()  # to send them takes longer
+    levels_of(study), reversals(study)  # of which two parts tell
+    keys = [key for key, part in parts.items() if callable(part)]
+    keys.sort(key=lambda key: key not in LONGEST)
+    made = shared(lambda piece: parts[keys[piece]](), len(keys), processes)
+    content = parts | dict(zip(keys, made, strict=True))
     content["methods"] = methods.describe(content, study.experiment)
     return content
 
 
-def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Return what makes each part of the content, but for the methods, by its key and in order.
+def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each part of the content, but for the methods, or what makes it, by its key and in order.
 
     What several parts share is computed here.
     """
@@ -90,17 +97,16 @@ def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Callable[[], An
     overall = placed(overall, tiers)
     claim = claim_content(study, claims.by_problem, claims.over_all)
     factors = factorial_content(study, {**claims.by_problem, "": claims.over_all})
-    asked = {key: partial(_itself, value) for key, value in _asked(study).items()}
-    return asked | {
+    return _asked(study) | {
         "counts": partial(_counts, study),
         "answer": partial(_answer, study, claims, overall, success, claim, factors),
-        "tiers": partial(_itself, tiers),
+        "tiers": tiers,
         "beside": partial(beside_content, study, boards),
-        "leaderboard": partial(_itself, {"overall": overall, "problems": boards}),
+        "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": partial(_comparisons, claims),
-        "success": partial(_itself, success),
-        "factorial": partial(_itself, factors),
-        "claim": partial(_itself, claim),
+        "success": success,
+        "factorial": factors,
+        "claim": claim,
         "improvement": partial(further.improvement, study),
         "levels": partial(levels_content, study),
         "risk": partial(risk_content, study),
@@ -115,16 +121,12 @@ def parts_of(study: Study, meta: Mapping[str, Any]) -> dict[str, Callable[[], An
         "selection_gap": lambda: dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
         "failed_trials": partial(tables.failed_trials, study),
         "encodings": partial(encodings_content, study.experiment),
-        "figures": list,
-        "not_drawn": list,
-        "sections": list,
+        "figures": [],
+        "not_drawn": [],
+        "sections": [],
         "rules": partial(_rules, study),
         "provenance": partial(_provenance, study, meta),
     }
-
-
-def _itself(value: Any) -> Any:
-    return value
 
 
 def _claims(study: Study, ranked: list[str]) -> Claims:

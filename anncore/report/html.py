@@ -6,13 +6,16 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+from anncore.report.page_parts import Table
 from anncore.report.pictures import data_uris, narrow_uris
-from anncore.report.view import Section, first_screen, part_of, sections, shown
+from anncore.report.view import Section, View, part_of, view_of
 
 MOST_BYTES = 4_800_000
+MOST_ROWS = 240  # of a table: nobody looks through more in a browser
 MANY, MOST_OF_MANY = 10_000, 2_950_000  # trials from which on a page has fewer bytes
 
 
@@ -38,12 +41,25 @@ def render_html(
     pixels: Mapping[str, bytes] | None = None,
     phones: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page; `pictures` holds each figure's SVG by name, `pixels` its PNG, `phones` its narrow SVG.
+    """Return the page of a report; see `page_of`."""
+    return page_of(view_of(content), pictures, pixels, phones)
+
+
+def page_of(
+    view: View,
+    pictures: Mapping[str, str],
+    pixels: Mapping[str, bytes] | None = None,
+    phones: Mapping[str, str] | None = None,
+) -> str:
+    """Return the page of a report's view.
+
+    pictures: each figure's SVG by name; pixels: its PNG; phones: its narrow SVG.
 
     Every text is escaped by the template engine, and a name the template misspells is an error. Style and
     script are admitted by their hash, images as data alone, everything else by nothing. Where the page would
     grow beyond MOST_BYTES, of MANY trials beyond MOST_OF_MANY, its largest drawings are embedded as pixels,
-    and those for a phone are left out: there the wide ones scroll, each in its box.
+    and those for a phone are left out: there the wide ones scroll, each in its box. Of a folded table
+    it has the first MOST_ROWS rows at most, and says so.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -57,8 +73,7 @@ def render_html(
         f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; "
         f"script-src '{source_hash(script)}'; base-uri 'none'; form-action 'none'"
     )
-    content = shown(content)
-    parts = sections(content)
+    content, parts = view.content, list(map(_cut, view.sections))
     most = MOST_OF_MANY if content["counts"]["trials"] >= MANY else MOST_BYTES
     room = most - _text_size(parts)
     images = data_uris(pictures, pixels or {}, room)
@@ -66,7 +81,7 @@ def render_html(
     return environment.from_string(asset("report.html.j2")).render(
         content=content,
         part=part_of(content),
-        first=first_screen(content),
+        first=view.first,
         cautions=_cautions(len(content["answer"]["warnings"])),
         sections=parts,
         images=images,
@@ -79,6 +94,19 @@ def render_html(
         style=Markup(style),
         script=Markup(script),
     )
+
+
+def _cut(section: Section) -> Section:
+    """Return a section whose tables have as many rows as a page shows."""
+    tables = [_first_rows(one) if one.folded else one for one in section.tables]
+    return replace(section, tables=tables, parts=list(map(_cut, section.parts)))
+
+
+def _first_rows(whole: Table) -> Table:
+    if len(whole.rows) <= MOST_ROWS:
+        return whole
+    caption = f"{whole.caption} The first {MOST_ROWS} of {len(whole.rows):,} rows; report.md's table has all."
+    return replace(whole, caption=caption, rows=whole.rows[:MOST_ROWS])
 
 
 def left_out(subtitle: str) -> str:

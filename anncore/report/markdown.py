@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anncore.report.view import Section, Table, first_screen, part_of, sections, shown
+from anncore.report.view import Section, Table, View, part_of, view_of
 
 
 def escape(text: str) -> str:
@@ -24,10 +24,16 @@ def _no_list(match: re.Match[str]) -> str:
 
 def render_markdown(content: Mapping[str, Any]) -> str:
     """Return the report as Markdown (GitHub's tables); every text from outside is escaped."""
-    return "\n".join(_lines(shown(content))).rstrip() + "\n"
+    return markdown_of(view_of(content))
 
 
-def _lines(content: Mapping[str, Any]) -> Iterator[str]:
+def markdown_of(view: View) -> str:
+    """Return `render_markdown` of a report's view."""
+    return "\n".join(_lines(view)).rstrip() + "\n"
+
+
+def _lines(view: View) -> Iterator[str]:
+    content, parts = view.content, view.sections
     yield f"# {escape(content['title'])}"
     yield ""
     if content["question"] and content["question"] != content["title"]:
@@ -35,7 +41,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     yield f"**{escape(content['answer']['headline'])}**"
     yield ""
-    yield from _body(first_screen(content), part_of(content))
+    yield from _body(view.first, part_of(content))
     yield from (f"- {escape(finding['text'])}" for finding in content["answer"]["findings"])
     warnings = content["answer"]["warnings"]
     if warnings:
@@ -44,7 +50,6 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from (f"- {escape(warning['text'])}" for warning in warnings)
     yield ""
-    parts = sections(content)
     yield from (f"- [{escape(section.title)}](#{_anchor(section.title)})" for section in parts)
     yield ""
     for section in parts:

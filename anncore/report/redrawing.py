@@ -145,6 +145,9 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
             update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, PackedMaps):
         update(f"maps{value.digest()}".encode())
+    elif type(value) in (dict, list) and (text := _as_json(value)):
+        update(b"json")
+        update(text)
     elif isinstance(value, Mapping):
         update(f"mapping{len(value)}".encode())
         if set(map(type, value)) == {str} and set(map(type, value.values())) <= PLAIN:  # a table's row
@@ -161,6 +164,11 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         for name in ("index", *value.columns):
             column = value.index if name == "index" else value[name]
             _feed(update, str(name), told)
+            if str(column.dtype) == "str":  # each text once: curves have a row per trial and evaluation
+                places, texts = column.factorize()
+                _feed(update, places, told)
+                _feed(update, list(texts), told)
+                continue
             plain = column.dtype.kind in "biuf"
             _feed(update, column.to_numpy() if plain else column.to_numpy(object), told)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -170,6 +178,14 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
             _feed(update, getattr(value, field.name), told)
     else:
         raise _UntoldError(type(value).__qualname__)
+
+
+def _as_json(value: Any) -> bytes:
+    """Return lists and tables as JSON, as a report's content is; b"" where they hold what JSON has not."""
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return b""
 
 
 def _feed_all(

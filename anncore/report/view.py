@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.sentences import SEEDS, counted
@@ -39,7 +39,22 @@ from anncore.report.tiers import arms_table
 
 MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FACTORIALS = 6  # problems, each with tables of its own
+NUMBERS = frozenset({float, int, bool, type(None)})
 MOST_METRICS = 0  # beside the scores; more make a table too wide for a page
+
+
+class View(NamedTuple):
+    """A report as its pages show it: its content, printable, what stands below the answer, and the rest."""
+
+    content: Mapping[str, Any]
+    first: Section
+    sections: list[Section]
+
+
+def view_of(content: Mapping[str, Any]) -> View:
+    """Return what all pages of a report show, so that they need not make it anew each."""
+    content = shown(content)
+    return View(content, first_screen(content), sections(content))
 
 
 def shown(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -53,11 +68,16 @@ def shown(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {printable(key): _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, (list, tuple)) else value
+    kind = type(value)  # a report has a million values, nearly all of these few types
+    if kind is str:
+        return value if value.isprintable() else printable(value)
+    if kind in NUMBERS:
+        return value
+    if kind is dict or isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def sections(content: Mapping[str, Any]) -> list[Section]:

@@ -22,18 +22,20 @@ from anncore.report.build import build_report
 from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import PHONE, Drawing, drawing_style, to_svg
 from anncore.report.drawing.saving import prepare_to_draw, to_both
-from anncore.report.html import render_html
-from anncore.report.json_values import plain
-from anncore.report.markdown import render_markdown
+from anncore.report.html import page_of
+from anncore.report.json_values import json_text, plain
+from anncore.report.markdown import markdown_of
 from anncore.report.printable import printable
 from anncore.report.redrawing import DRAWN, Drawn, keys_of, last_drawings, record_of
 from anncore.report.refresh import UNDRAWN
 from anncore.report.sections import add_sections
 from anncore.report.shares import old_objects_left_alone, shared
 from anncore.report.theme import Theme
+from anncore.report.view import view_of
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+MOST_ON_PHONE = 300  # arms times data sets
 DRAWN_PARTS = ("answer", "figures", "not_drawn")  # of a report's content: what drawing adds to
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
@@ -63,7 +65,8 @@ def writing_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
-    report = plain(content)
+    with old_objects_left_alone():
+        report = plain(content)
     yield report
     drawn = _Sheets()
     if figures:
@@ -79,10 +82,12 @@ def writing_report(
     report = {**report, **plain({name: content[name] for name in DRAWN_PARTS})}
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
+    with old_objects_left_alone():
+        view = view_of(report)
     views: dict[str, Callable[[], str]] = {
-        "report.html": lambda: render_html(report, drawn.pictures, drawn.pixels, drawn.phones),
-        "report.md": lambda: render_markdown(report),
-        "report.json": lambda: json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
+        "report.html": lambda: page_of(view, drawn.pictures, drawn.pixels, drawn.phones),
+        "report.md": lambda: markdown_of(view),
+        "report.json": lambda: json_text(report),
     }
     with old_objects_left_alone():
         texts = shared(lambda piece: list(views.values())[piece](), len(views), cores())
@@ -149,7 +154,10 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
-    """Draw a figure for the page, and where there is something to show for a phone."""
+    """Draw a figure for the page, and for a phone where there is something to show that fits on its screen.
+
+    In place of one of very many arms and data sets the page shows the wide one there, in a box that scrolls.
+    """
     drawing = draw_figure(figure, data)
     if isinstance(drawing, NotDrawn):
         if drawing.failed:
@@ -158,6 +166,8 @@ def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
     drawn = Drawn(drawing.name, _entry(figure, drawing, unit))
     with drawing_style():
         drawn.picture, drawn.pixels = to_both(drawing.figure)
+    if len(data.report["arms"]) * len(data.report["problems"]) > MOST_ON_PHONE:
+        return drawn
     drawing = draw_figure(figure, dataclasses.replace(data, width=PHONE))
     if isinstance(drawing, NotDrawn):
         if drawing.failed:

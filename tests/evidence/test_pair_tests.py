@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import optimize, stats as scipy_stats
 
 from anncore.evidence import planning, stats
-from anncore.evidence.mean_difference import mean_difference, mean_p
+from anncore.evidence.mean_difference import mean_difference, mean_p, moments
+from anncore.evidence.pair_tests import draft, drafts
 from anncore.evidence.sentences import needed_pairs, sentence
 from anncore.evidence.verdicts import Comparison, Pair, Rule, compare, judge_problems
 
@@ -23,6 +24,51 @@ GAPS = arrays(float, st.integers(3, 12), elements=st.floats(-100, 100).map(lambd
 def one(costs: dict[str, list[float]], **options: object) -> Comparison:
     (comparison,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
     return comparison
+
+
+# Many pairs at once
+
+
+@given(arrays(float, (7, 9), elements=st.sampled_from([-INF, -2.5, -1, -0.25, 0, 0.1, 0.25, 1, 3, 7, INF])))
+def test_each_row_has_its_own_numbers_whatever_stands_beside_it(rows: np.ndarray) -> None:
+    for name, all_of, one_of in (
+        ("typical", stats.pseudomedians, stats.pseudomedian),
+        ("p", stats.wilcoxons, stats.wilcoxon),
+        ("one decides", stats.ones_decide, stats.one_decides),
+        ("mean", moments, lambda row: moments(row[None])[0]),
+    ):
+        np.testing.assert_array_equal(all_of(rows), [one_of(row) for row in rows], name)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 0)), np.zeros((0, 8)), np.ones((2, 1))])
+def test_rows_may_be_empty_or_missing(rows: np.ndarray) -> None:
+    for all_of in (stats.pseudomedians, stats.wilcoxons, stats.ones_decide, moments):
+        assert len(all_of(rows)) == len(rows)
+
+
+def test_pairs_of_any_length_and_rule_are_drafted_together_as_by_themselves() -> None:
+    rng = np.random.default_rng(0)
+    pairs, rules = [], []
+    for place in range(40):
+        a, b = rng.lognormal(size=(2, 12 + (place > 30)))
+        a[: place % 4] = np.nan
+        b[place % 12] = INF if place % 5 == 0 else b[place % 12]
+        pairs.append(Pair("", "a", "b", a, b, "linear"))
+        rules.append(
+            Rule("seeds", (None, 0.5)[place % 2], 0.05, place % 7 == 0, 3, (0.0, 0.3)[place % 3 == 0])
+        )
+    for made, pair, rule in zip(drafts(pairs, rules), pairs, rules, strict=True):
+        alone = draft(pair, rule)
+        np.testing.assert_array_equal(made.gaps, alone.gaps)
+        np.testing.assert_array_equal((*made.typical, *made.mean), (*alone.typical, *alone.mean))
+        assert (made.tests, made.centre) == (alone.tests, alone.centre)
+
+
+def test_many_averages_are_listed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(1).normal(size=(20, 9))
+    at_once = stats.pseudomedians(rows)
+    monkeypatch.setattr(stats, "MOST_AT_ONCE", 100)  # two rows of 45
+    assert stats.pseudomedians(rows) == at_once
 
 
 # The mean and its interval

@@ -7,10 +7,12 @@ from functools import cache
 from typing import Any
 
 import pytest
+from drawn_figures import draw_on
 from lazy_report import LazyReport
 from results_factory import make_results
 
 from anncore import Drawing
+from anncore.report.drawing import PHONE, WIDE
 from anncore.report.drawing.many import most_panels, shown_problems
 from anncore.report.write import draw_figures
 
@@ -139,3 +141,24 @@ def test_cells_too_narrow_for_scores_hold_ranks_alone() -> None:
     assert sorted(set(ranks)) == ["1", "2", "3"]
     assert len(ranks) == 40 * 3
     assert "report.md's tables have the scores" in narrow.subtitle
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_of_very_many_cells_the_best_three_have_a_number_and_so_have_those_that_lost_seeds(
+    width: float,
+) -> None:
+    arms, problems = [f"arm_{i}" for i in range(8)], [f"set_{i}" for i in range(38)]
+
+    def status(problem: str, arm: str, seed: int) -> Any:
+        return "diverged" if (problem, arm, seed) == ("set_5", "arm_3", 100) else "ok"
+
+    few_seeds = {"seeds": (100, 101, 102), "tune_seeds": (), "rates": (0.1,), "steps": 10}
+    results = make_results(arms, problems, status=status, **few_seeds)
+    drawing = next(draw_on(results, [width], "heat_map"))["heat_map"]
+    ranks = [text.get_text() for text in drawing.figure.axes[0].texts if "." not in text.get_text()]
+    ranks = [text for text in ranks if text != "mean rank"]
+    assert sorted(ranks) == sorted(["1", "2", "3"] * 38 + ["8\n×1"])
+    line = "row" if width == PHONE else "column"
+    assert (
+        f", for the 3 best of each {line}; report.md's tables have every rank and score." in drawing.subtitle
+    )

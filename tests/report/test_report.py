@@ -124,6 +124,25 @@ def test_two_reports_of_the_same_results_are_the_same_bytes(tmp_path: Path, few_
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
+def test_of_very_many_arms_and_data_sets_no_figure_is_drawn_for_a_phone(
+    tmp_path: Path, few_figures: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With three arms and two data sets; there the page shows the wide drawing in a box that scrolls."""
+    phones = {}
+    for most in (6, 5):
+        monkeypatch.setattr("anncore.report.write.MOST_ON_PHONE", most)
+        folder = tmp_path / str(most)
+        report = write_report(sweep(seeds=(100, 101)), folder)
+        phones[most] = [figure["phone"] for figure in report["figures"]]
+        files = [path for path in (folder / "figures").iterdir() if path.stem.endswith(".phone")]
+        sources = Page((folder / "report.html").read_text()).all("source")
+        assert len(files) == len(sources) == len([path for path in phones[most] if path])
+    assert phones == {
+        6: ["figures/leaderboard.phone.svg", "figures/lr_sensitivity.phone.svg"],
+        5: [None, None],
+    }
+
+
 @pytest.mark.slow
 def test_an_old_figure_does_not_stay(tmp_path: Path, few_figures: None) -> None:
     write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,)), tmp_path)

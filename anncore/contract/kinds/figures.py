@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
 
 from anncore.contract.kinds.base import Array, Component
 from anncore.contract.shown import Shown, listed
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,10 +37,23 @@ class FigureInput(Shown):
     width: float = 9.6
     """How wide the sheet may be in inches: `drawing.WIDE` on a page, `drawing.PHONE` (3.6) on a phone.
 
-    A report draws every figure for both. A figure that is wider all the same is not shown on a phone in its
-    place: there the one for the page scrolls in a box."""
+    A report draws every figure for both, unless arms times data sets are more than 300. A figure that is
+    wider all the same is not shown on a phone in its place: there the one for the page scrolls in a box."""
     memory: dict[Any, Any] = field(default_factory=dict, compare=False)
-    """What the frames of `anncore.evidence` have computed of these data, which both drawings share."""
+    """What the frames of `anncore.evidence`, and `once`, have computed of these data for both drawings."""
+
+    def once(self, name: Any, compute: Callable[[], Made]) -> Made:
+        """Return what `compute` makes of these very data, made for both drawings together.
+
+        name: what it is, such as the figure's class. What it returns is not to be changed. A copy of other
+        data has its own.
+        """
+        made_of = [getattr(self, one.name) for one in fields(self) if one.name not in ("memory", "width")]
+        known = self.memory.get((name, "once"))
+        if known is None or any(mine is not its for mine, its in zip(made_of, known[0], strict=True)):
+            known = self.memory[name, "once"] = (made_of, compute())
+        made: Made = known[1]
+        return made
 
     def _facts(self) -> dict[str, object]:
         arms, problems = (listed(self.report.get(name, ())) for name in ("arms", "problems"))

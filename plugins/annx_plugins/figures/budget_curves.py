@@ -60,7 +60,7 @@ class BudgetCurves(Figure):
         bounds = (0.0, 1.0) if shares else (-math.inf, math.inf)
         which = "expected" if shares else "median"
         tried = tuning_scores(data)
-        curves = _curves(tried, goal, bounds, which)
+        curves = data.once(BudgetCurves, lambda: _curves(tried, goal, bounds, which))
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
             return "No arm has two configurations whose tuning trials have run."
@@ -321,16 +321,16 @@ def _curves(scores: Any, goal: str, bounds: tuple[float, float], which: str) -> 
         if curve.n >= FEWEST and np.isfinite(curve.center).any():
             by_problem.setdefault(str(problem), {})[str(arm)] = curve
     whole = scores["score"].notna().groupby([scores[name] for name in ("problem", "arm", "config")]).all()
-    for (problem, arm), ok in whole.groupby(["problem", "arm"]):
+    for (problem, arm), lost in (~whole).groupby(["problem", "arm"]).sum().items():
         if arm in by_problem.get(problem, {}):
-            by_problem[problem][arm].lost = int((~ok).sum())
+            by_problem[problem][arm].lost = int(lost)
     return by_problem
 
 
 def _without(scores: Any, curves: Mapping[str, Mapping[str, _Curve]]) -> list[str]:
     """Return the arms of which no configuration finished where others have a curve."""
     pairs = scores[["problem", "arm"]].drop_duplicates()
-    done = scores.groupby(["problem", "arm"])["score"].apply(lambda own: bool(own.notna().any())).to_dict()
+    done = scores["score"].notna().groupby([scores["problem"], scores["arm"]]).any().to_dict()
     return [
         f"{arm} on {problem}"
         for problem, arm in zip(pairs["problem"], pairs["arm"], strict=True)

@@ -22,6 +22,8 @@ from anncore import (
     singular,
 )
 
+MOST_NUMBERS = 300  # cells: of more the colours are read, and of the numbers the best ones
+BEST = 3  # ranks
 RANKS = 1.25  # inches right of the cells, for the mean ranks
 GREY, LOST = "grid", "alarm_fill"  # colours of cells that are not coloured by their gap
 
@@ -53,8 +55,7 @@ class HeatMap(Figure):
         if drawing.nothing_ran(report):
             return "No report trial has run."
         problems, waiting = drawing.begun_problems(report)
-        scores = _scores(data)
-        columns = [_Column(report, problem, arms, scores.get(problem, {})) for problem in problems]
+        columns = data.once(HeatMap, lambda: _columns(data, problems, arms))
         # On a phone the arms stand side by side, as there is room for few columns.
         grid = _Grid.of(columns, arms, data.width)
         title, subtitle = self._title(columns, report), self._subtitle(report, grid, columns) + waiting
@@ -128,6 +129,8 @@ class HeatMap(Figure):
         (x, y), row = at, column.rows[arm]
         weight = "bold" if row["rank"] == 1 else "normal"
         lost = drawing.row_mark(row).partition("/")[0]
+        if grid.best_only and row["rank"] > BEST and not lost:
+            return
         if grid.ranks_only:
             words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
             middle = {"ha": "center", "va": "center", "linespacing": 1.05}
@@ -249,9 +252,11 @@ class HeatMap(Figure):
             level = f"{100 * report['level']:g} %"
             grey = f" Grey: the {level} t-interval of the paired difference from it holds 0."
         if grid.ranks_only:
+            which = f", for the {BEST} best of each {line}" if grid.best_only else ""
+            have = "every rank and score" if grid.best_only else "the scores"
             return (
-                f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}; report.md's tables have the "
-                f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale.{grey}"
+                f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}{which}; report.md's tables "
+                f"have {have}. Colour: gap to the best arm of the {line}, each {line} on its own scale.{grey}"
                 + (" Red, ×n: n seeds did not finish; hatched: half or more did not." if lost else "")
                 + waits
             )
@@ -283,6 +288,7 @@ class _Grid(NamedTuple):
     size: tuple[float, float]  # of all cells together
     body: float
     sheet_width: float
+    best_only: bool  # the numbers of the best alone
     ranks_only: bool
     cell: float  # the width of one
     heads: list[str]  # above the columns
@@ -299,13 +305,17 @@ class _Grid(NamedTuple):
         left = 0.3 + min(widest, max(drawing.text_width(name, 8) for name in down))
         cell = min(1.0, (width - left - right) / len(across))
         texts = {column.text(arm) for column in columns for arm in arms if not column.failed(arm)}
-        ranks_only = max((drawing.text_width(text, 6.5) for text in texts), default=0) > cell - 0.02
+        best_only = len(across) * len(down) > MOST_NUMBERS
+        widest_text = max((drawing.text_width(text, 6.5) for text in texts), default=0)
+        ranks_only = best_only or widest_text > cell - 0.02
         heads, head_size, upright, head = _heads(across, cell)
         size = (cell * len(across), 0.36 * len(down))
         bottom = 0.8 if turned else 0.6
         body = size[1] + head + bottom + 0.04
         needed = max(left + size[0] + right, 3.3 if turned else 4.6)
-        return cls(turned, left, bottom, size, body, needed, ranks_only, cell, heads, head_size, upright)
+        return cls(
+            turned, left, bottom, size, body, needed, best_only, ranks_only, cell, heads, head_size, upright
+        )
 
     @property
     def line(self) -> str:
@@ -347,11 +357,19 @@ def _floor_words(report: Any) -> str:
     return " Floor: exactly 0."
 
 
+def _columns(data: FigureInput, problems: Sequence[str], arms: list[str]) -> list[_Column]:
+    scores = _scores(data)
+    return [_Column(data.report, problem, arms, scores.get(problem, {})) for problem in problems]
+
+
 def _scores(data: FigureInput) -> dict[str, dict[str, dict[int, float]]]:
     """Return the scores of the report trials that finished, by problem, arm and seed."""
     trials = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
     scores: dict[str, dict[str, dict[int, float]]] = {}
-    for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
+    columns = {measure["column"] for measure in data.report["measures"].values()} & {*trials.columns}
+    for (problem, arm), rows in trials[["problem", "label", "seed", *sorted(columns)]].groupby(
+        ["problem", "label"], sort=False
+    ):
         column = data.report["measures"][problem]["column"]
         own = dict(zip(rows["seed"], rows[column].astype(float), strict=True))
         scores.setdefault(str(problem), {})[str(arm)] = own
@@ -374,12 +392,16 @@ class _Column:
         finite = whole if len(whole) > 1 else finite
         self.best = min(finite, default=math.nan)
         self.width = max(finite) - self.best if len(finite) > 1 else math.nan
+        self.fills = {arm: self._filled(arm) for arm in arms}
 
     def failed(self, arm: str) -> bool:
         return drawing.half_lost(self.rows[arm])
 
     def filled(self, arm: str) -> str:
         """Return the name of the colour of a cell that is not coloured by its gap, "" of all others."""
+        return self.fills[arm]
+
+    def _filled(self, arm: str) -> str:
         if self.failed(arm) or not self.whole(arm):
             return LOST
         return GREY if self.share(arm) > 0 and self.chance(arm) else ""

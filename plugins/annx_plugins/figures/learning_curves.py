@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -52,14 +52,17 @@ class LearningCurves(Figure):
         trials = data.trials[data.trials["phase"] == "report"]
         if metric is None or not len(trials):
             return "No report trial that has a learning curve has run."
-        curves = data.curves[data.curves["metric"] == metric]
-        joined_ = curves.merge(trials[["key", "problem", "label", "seed", "status"]], on="key")
-        problems = [p for p in report["problems"] if (joined_["problem"] == p).any()]
-        if not problems:
-            return "No report trial that has a learning curve has run."
         factor = 100 if _shares(report, metric) else 1
         seeds = [] if "judged" in report["provenance"] else report["seeds"]["report"]
-        lines = _lines(trials, joined_, problems, seeds, factor)
+        lines = data.once(
+            LearningCurves,
+            lambda: _lines(
+                trials, data.curves[data.curves["metric"] == metric], report["problems"], seeds, factor
+            ),
+        )
+        if not lines:
+            return "No report trial that has a learning curve has run."
+        problems = list(lines)
         title = drawing.so_far(report, self._title(lines, metric, report))
         problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle = self._subtitle(lines, metric, report) + left_out
@@ -246,23 +249,35 @@ def _alike(own: dict[str, _Line]) -> bool:
     return all(map(math.isfinite, finals)) and max(finals) - min(finals) <= near
 
 
+class _Points(NamedTuple):
+    """The evaluations of some trials, one after the other."""
+
+    seeds: Any
+    steps: Any
+    values: Any
+    gone: Any  # whether the trial did not finish
+
+    def at(self, rows: Any) -> _Points:
+        return _Points(*(column[rows] for column in self))
+
+
 class _Line:
     """One arm's curves on one data set: seeds by steps."""
 
-    def __init__(self, rows: Any, statuses: Sequence[str], factor: float = 1.0) -> None:
+    def __init__(self, points: _Points, statuses: Sequence[str]) -> None:
         self.seeds = len(statuses)  # with and without a curve
         self.gone = sum(status != "ok" for status in statuses)
         self.diverged = sum(status == "diverged" for status in statuses)
         self.ended = sum(status not in ("ok", NOT_RUN) for status in statuses)  # badly
         self.mark = drawing.lost_mark(self.gone, self.seeds, self.gone - self.ended)
         self.few = 2 * self.gone >= self.seeds
-        seeds, row = np.unique(rows["seed"].to_numpy(), return_inverse=True)
-        steps, column = np.unique(rows["step"].to_numpy(float), return_inverse=True)
+        seeds, row = np.unique(points.seeds, return_inverse=True)
+        steps, column = np.unique(points.steps, return_inverse=True)
         self.steps = steps
         self.values = np.full((len(seeds), len(steps)), np.nan)
-        self.values[row, column] = factor * rows["value"].to_numpy(float)
+        self.values[row, column] = points.values
         gone = np.zeros(len(seeds), bool)
-        gone[row] = (rows["status"] != "ok").to_numpy()
+        gone[row] = points.gone
         # A seed that met its stopping rule stays where it stopped; one that diverged does not.
         kept = self.values[~gone]
         last = np.maximum.accumulate(np.where(np.isnan(kept), 0, np.arange(len(steps))), axis=1)
@@ -300,18 +315,31 @@ class _Line:
 def _lines(
     trials: Any, curves: Any, problems: Sequence[str], seeds: Sequence[int], factor: int
 ) -> dict[str, dict[str, _Line]]:
-    """Return every arm's line by problem; a trial that has no curve lost its seed.
+    """Return every arm's line by problem that has a curve; a trial that has none lost its seed.
 
     seeds: those that were planned; empty where only those that are there are known.
     """
-    lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
-    curved = dict(list(curves.groupby(["problem", "label"], sort=False)))
-    for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
+    # Of ten thousand trials a table that names the trial of each evaluation takes seconds.
+    trial = trials.set_index("key").index.get_indexer(curves["key"])
+    known, trial = trial >= 0, trial[trial >= 0]
+    points = _Points(
+        trials["seed"].to_numpy()[trial],
+        curves["step"].to_numpy(float)[known],
+        factor * curves["value"].to_numpy(float)[known],
+        (trials["status"] != "ok").to_numpy()[trial],
+    )
+    pairs = trials.groupby(["problem", "label"], sort=False)
+    pair = pairs.ngroup().to_numpy()[trial]
+    order = np.argsort(pair, kind="stable")
+    ends = np.searchsorted(pair[order], np.arange(pairs.ngroups + 1))
+    curved = set(trials["problem"].to_numpy()[np.unique(trial)])
+    lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems if problem in curved}
+    for place, ((problem, arm), rows) in enumerate(pairs[["seed", "status"]]):
         if problem in lines:
             statuses = dict(zip(rows["seed"], rows["status"], strict=True))
-            own = curved.get((problem, arm), curves.iloc[:0])
+            own = points.at(order[ends[place] : ends[place + 1]])
             planned = seeds or list(statuses)
-            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, NOT_RUN) for seed in planned], factor)
+            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, NOT_RUN) for seed in planned])
     return lines
 
 

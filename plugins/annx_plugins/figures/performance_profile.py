@@ -91,7 +91,7 @@ class PerformanceProfile(Figure):
     section: ClassVar[str] = "speed"
 
     def draw(self, data: FigureInput) -> Drawing | str:
-        speed = _speed(data)
+        speed = data.once(PerformanceProfile, lambda: _speed(data))
         if isinstance(speed, str):
             return speed
         report, theme = data.report, data.theme

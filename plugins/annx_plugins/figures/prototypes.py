@@ -97,11 +97,11 @@ def _first_seeds(data: FigureInput) -> dict[tuple[str, str], Snapshot]:
     """Return by problem and arm the snapshot of the first report seed that has something to draw."""
     report = data.trials[(data.trials["phase"] == "report") & data.trials["label"].isin(data.report["arms"])]
     report = report[report["key"].isin(list(data.snapshots))].sort_values("seed", kind="stable")
+    keys_of = {pair: keys.tolist() for pair, keys in report.groupby(["problem", "label"])["key"]}
     shown: dict[tuple[str, str], Snapshot] = {}
     for problem in data.report["problems"]:
         for arm in data.report["arms"]:
-            rows = report[(report["problem"] == problem) & (report["label"] == arm)]
-            for key in rows["key"]:
+            for key in keys_of.get((problem, arm), ()):
                 if _drawable(data.snapshots[key]):
                     shown[problem, arm] = data.snapshots[key]
                     break

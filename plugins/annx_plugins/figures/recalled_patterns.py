@@ -89,13 +89,15 @@ def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
     if not fitting:
         return {}
     report = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
+    report = report[report["key"].isin(list(fitting))].sort_values("seed", kind="stable")
+    shown = {
+        pair: [fitting[key] for key in keys] for pair, keys in report.groupby(["problem", "label"])["key"]
+    }
     recalls: dict[str, dict[str, _Recall]] = {}
     for problem in data.report["problems"]:
         for arm in data.report["arms"]:
-            mine = report[(report["problem"] == problem) & (report["label"] == arm)].sort_values("seed")
-            shown = [fitting[key] for key in mine["key"] if key in fitting]
-            if shown:
-                recalls.setdefault(problem, {})[arm] = _recall(shown)
+            if (problem, arm) in shown:
+                recalls.setdefault(problem, {})[arm] = _recall(shown[problem, arm])
     return recalls
 
 
