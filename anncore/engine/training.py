@@ -235,8 +235,8 @@ class _Run:
         measured = self.evaluator.curve(self.curve_metrics) | watched
         if "valid_loss" in measured:
             self.stack.observe(measured["valid_loss"], t)
-        columns = {name: values[self.active] for name, values in measured.items()}
         places = np.flatnonzero(self.active)
+        columns = {name: values[places] for name, values in measured.items()}
         trials = self.rows[places]
         self.history.add(t, trials, columns)
         sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
@@ -245,11 +245,12 @@ class _Run:
         if overflowed:
             sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
-        for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
+        ends = range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}
+        for i in ends:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
             self.close(closing, t, watched, overflowed)
-        if t < steps and 0 < self.active.mean() <= 0.5:
+        if closing and t < steps and 0 < self.active.mean() <= 0.5:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)

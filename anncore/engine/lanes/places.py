@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from anncore.engine.lanes.code import ALIGN, KINDS
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an empty array that begins where a vector may be loaded."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    count = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.zeros(count + ALIGN, np.uint8)
     start = -raw.ctypes.data % ALIGN
     array: Array = raw[start : start + count].view(dtype).reshape(shape)
@@ -35,6 +37,13 @@ class Lanes:
         # Where trials lie in their own order, and fill all lanes, numbers are copied once and not twice.
         full = len(self.rows) == self.trials
         self._plain = full and bool((self.rows == np.arange(self.trials)).all())
+
+    @cached_property
+    def places(self) -> Array:
+        """By trial, which lane it has, counted from the first group on."""
+        places = np.empty(self.trials, np.intp)
+        places[self._order] = np.arange(self._own.start, self._own.stop)
+        return places
 
     def section(self, rows: slice) -> tuple[int, Lanes]:
         """Return the lanes of trials at consecutive rows that lie side by side, and the group they begin in.
