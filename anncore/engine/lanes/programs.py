@@ -7,6 +7,7 @@ other through all its steps, so that its weights stay in the cache.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from anncore.contract.derivatives.symbols import Node
@@ -145,6 +146,7 @@ class _Kernel:
         code.loop(width, number)
 
 
+@cache
 def driver_program() -> Program:
     """Return the kernel of training: for each group and step a pass, then the updates of the group."""
     kernel = _Kernel("float32", TRAINING)
@@ -181,6 +183,7 @@ def driver_program() -> Program:
     return Program(code.function(), 0, code.length)
 
 
+@cache
 def scoring_program() -> Program:
     """Return the kernel of an evaluation: for each group a forward pass, then losses of what it gave.
 
