@@ -54,23 +54,24 @@ class Evaluator:
             for name in ("y_scale", "y_shift")
         )
         self._plain = not (self._shift.any() or (self._scale != 1).any())
+        # What curves are made of, the same at every evaluation.
         self._curve = self._stacked("x", "curve"), self._stacked("y", "curve")[self._group]
+        self._curve_weights = self._weights("curve")
+        size = self._sample(self._data[0])
+        self._parts = [slice(size), slice(size, None)] if self.has("valid") else [slice(size)]
+        self._held = tuple(np.ascontiguousarray(array[:, self._parts[-1]]) for array in self._curve)
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return what curves are made of, each (T,): the losses on training and validation, and `metrics` of
         the latter. Of the training split, `Train.eval_train` says how much.
         """
-        x, y = self._curve
-        size = self._sample(self._data[0])
-        seen, held = slice(size), slice(size, None)
-        weights, valid = self._weights("curve"), self.has("valid")
-        z, losses = self._scored(x, y, (seen, held) if valid else (seen,), weights)
+        weights, parts = self._curve_weights, self._parts
+        z, losses = self._scored(*self._curve, parts, weights)
         columns = {"train_loss": losses[0]}
-        if valid:
+        if len(parts) > 1:
+            x, y = self._held
             columns[metric_column("valid")] = losses[1]
-            columns |= self._metrics(
-                "valid", (x[:, held], z.part(held), y[:, held]), metrics, _part(weights, held)
-            )
+            columns |= self._metrics("valid", (x, z.part(parts[1]), y), metrics, _part(weights, parts[1]))
         return columns
 
     def has(self, name: str) -> bool:

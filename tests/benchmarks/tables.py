@@ -85,7 +85,9 @@ class Lines:
     def add_scores(self, case: Case, shares: Mapping[str, float]) -> None:
         """Add what evaluations add to steps."""
         name = f"{case.name}, stack of {shares['stack']:.0f}"
-        self.scores.append([name, f"{shares['history']:.1%}; 15 %", f"{shares['ends']:.1%}"])
+        self.scores.append(
+            [name, f"{shares['evaluation']:.1%}; 15 %", f"{shares['history']:.1%}", f"{shares['ends']:.1%}"]
+        )
 
     def add_overhead(self, sweep: str, us: Mapping[str, float]) -> None:
         """Add what a trial costs beside its steps."""
@@ -172,8 +174,13 @@ class Lines:
                 "Evaluation, history and storage relative to training", ["", "share", "target"], self.beyond
             ),
             _table(
-                "Evaluations of a tuning trial relative to its steps: history; final scores",
-                ["", "history; target", "final scores"],
+                "Evaluations of a tuning trial relative to its steps",
+                [
+                    "",
+                    "one, to the steps before it; target",
+                    "all, with what a stack does once",
+                    "final scores",
+                ],
                 self.scores,
             ),
             _table(

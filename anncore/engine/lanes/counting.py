@@ -128,6 +128,8 @@ class Count(Symbol):
 
 def _computed(expression: Expression, steps: Array) -> Array:
     """Return an expression's numbers at steps."""
+    if expression == STEP:
+        return steps
     try:
         with np.errstate(divide="raise", invalid="raise"):
             return np.broadcast_to(_value(expression, steps), steps.shape)

@@ -49,6 +49,11 @@ LENGTHS = frozenset(("groups", "steps", "count", "numbers", "times_apart", "z_ap
 PLACE = ("%group", "%step")
 
 
+def update_names(states: int) -> tuple[str, ...]:
+    """Return the names of the entries of an optimizer's table."""
+    return (*UPDATE, *(f"states{at}" for at in range(states)))
+
+
 class Program(NamedTuple):
     """A kernel's text and what its caller must provide."""
 
@@ -209,8 +214,8 @@ def update_program(dtype: str, update: UpdateGraph) -> Program:
 
     Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
     """
-    states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*UPDATE, *states), PLACE)
+    names = update_names(len(update.states))
+    kernel, states = _Kernel(dtype, names, PLACE), names[len(UPDATE) :]
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]

@@ -40,7 +40,10 @@ class Accuracy(Metric):
             right = ((output > 0.5) == (target > 0.5))[..., 0]
         else:
             right = output.argmax(axis=-1) == target.argmax(axis=-1)
-        return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, right.mean(axis=1))
+        share, unsound = right.mean(axis=1), np.isnan(output)
+        if not unsound.any():  # which is found out in a third of the time
+            return share
+        return np.where(unsound.any(axis=(1, 2)), np.nan, share)
 
 
 @hookimpl
