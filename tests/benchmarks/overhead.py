@@ -10,7 +10,7 @@ import pickle
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from benchmarks.networks import SEEDS, Case, trials_of
 
 from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
 from anncore.engine import training
+from anncore.engine.lanes import orders
 from anncore.engine.lanes.stack import LaneStack
 from anncore.engine.network_stack import Stack
 from anncore.engine.packing import pack
@@ -57,7 +59,7 @@ PARTS = {
 }
 COUNTED = ("plan", "sent", "store", "tables")
 """The parts that are asked to stay below 100 us together: plan, store and results."""
-SCORES = ("evaluation", "history", "ends")
+SCORES = ("evaluation", "after another", "history", "ends")
 """What is compared with the steps of a training."""
 
 
@@ -196,8 +198,9 @@ def scores(case: Case, copies: int, registry: Registry, repetitions: int) -> dic
 
     Default: 500 steps, evaluated every 50, in lanes where these are faster. copies: how often the case's
     trials are in the stack, each time with other seeds. evaluation: one by itself against the steps before
-    it. history: all evaluations of curves, with what a stack does once. ends: all final scores and the
-    results made of them.
+    it; after another: the same where another stack has drawn the orders of the same seeds, which leaves
+    steps alone. history: all evaluations of curves, with what a stack does once. ends: all final scores and
+    the results made of them.
     """
     engine = "blas" if math.isnan(case.target.lanes[0]) else "lanes"
     trials = [
@@ -206,16 +209,24 @@ def scores(case: Case, copies: int, registry: Registry, repetitions: int) -> dic
         for copy in range(copies)
     ]
     stack = next(iter(pack(trials, registry)))
-    every, turns = trials[0].train.eval_every, []
-    for _ in range(repetitions + 1):
-        clock = Clock()
-        with collected_as_in_the_program(), watched(clock), clock.part("rest"):
-            training.train_stack(stack, registry)
-        steps = clock.seconds["steps"]
-        # The first evaluation makes ready what all have.
-        one = statistics.median(clock.calls["history"][1:]) * (trials[0].train.steps or 0) / every
-        turns.append(
-            {"evaluation": one / steps, **{part: clock.seconds[part] / steps for part in SCORES[1:]}}
-        )
+    turns = [_shares(stack, registry) for _ in range(repetitions + 1)]
     shares = {part: statistics.median(turn[part] for turn in turns[1:]) for part in SCORES}
     return {"stack": float(len(stack)), **shares}
+
+
+def _shares(stack: Sequence[Trial], registry: Registry) -> dict[str, float]:
+    clocks = []
+    orders._epochs.cache_clear()
+    for _ in range(2):
+        clocks.append(Clock())
+        with collected_as_in_the_program(), watched(clocks[-1]), clocks[-1].part("rest"):
+            training.train_stack(stack, registry)
+    # The first evaluation makes ready what all have.
+    alone, after = (
+        statistics.median(evaluations) * len(evaluations) / clock.seconds["steps"]
+        for clock in clocks
+        if (evaluations := clock.calls["history"][1:])
+    )
+    seconds = clocks[0].seconds
+    shares = {part: seconds[part] / seconds["steps"] for part in ("history", "ends")}
+    return {"evaluation": alone, "after another": after, **shares}
