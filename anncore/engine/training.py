@@ -244,8 +244,8 @@ class _Run:
         if overflowed:
             sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
-        ends = range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}
-        for i in ends:
+        ends = [*reasons] if sound.all() else {*np.flatnonzero(~sound).tolist(), *reasons}
+        for i in range(len(places)) if t == steps else ends:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
             self.close(closing, t, watched, overflowed)
