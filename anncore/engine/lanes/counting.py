@@ -51,6 +51,8 @@ class Way(NamedTuple):
 
     def values(self, steps: Array) -> Array:
         """Return the numbers of each step, (steps, n)."""
+        if self.numbers == (STEP,):
+            return steps.astype(float)[:, None]
         columns = [np.asarray(_computed(one, steps), float) for one in self.numbers]
         return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 
@@ -128,8 +130,6 @@ class Count(Symbol):
 
 def _computed(expression: Expression, steps: Array) -> Array:
     """Return an expression's numbers at steps."""
-    if expression == STEP:
-        return steps
     try:
         with np.errstate(divide="raise", invalid="raise"):
             return np.broadcast_to(_value(expression, steps), steps.shape)

@@ -37,7 +37,7 @@ class LaneUpdate:
         self._part, self._registry = first.parts["optimizer"], registry
         self._states: list[Array] = []
         self._laid: list[Array] = []  # the hyperparameters of each kernel, in lanes
-        self._addresses = np.empty((0, 2), np.int64)  # of each kernel, and of its hyperparameters
+        self._kernels = self._hypers = np.empty(0, np.int64)  # their addresses, and those of hyperparameters
         self.table = Table(())
 
     @cached_property
@@ -50,21 +50,20 @@ class LaneUpdate:
         self.ways.kinds(1, steps)
         return [made.program for made in self.ways.made]
 
-    def _by_way(self) -> Array:
-        """Return the address of each kernel, and of its hyperparameters."""
+    def _lay(self) -> None:
+        """Put the hyperparameters of kernels that are new into the lanes."""
         made = self.ways.made
         if len(made) > len(self._laid):
             self._laid += [self._sources.laid(one.hypers, self.lanes) for one in made[len(self._laid) :]]
-            kernels = [address(one.program.text) for one in made]
-            hypers = [laid.ctypes.data for laid in self._laid]
-            self._addresses = np.array([kernels, hypers], np.int64).T
-        return self._addresses
+            self._kernels = np.array([address(one.program.text) for one in made], np.int64)
+            self._hypers = np.array([laid.ctypes.data for laid in self._laid], np.int64)
 
     def load(self, numbers: int, theta: Array, grads: Array) -> None:
         """Bring the optimizer's state into the lanes. The arguments are of all groups of the stack."""
         self.run.unshare()
         self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
-        self.table, owned = Table(update_names(len(self._states))), self.lanes.owned
+        names, owned = update_names(len(self._states)), self.lanes.owned
+        self.table = Table(names)
         self.table.fill(
             {
                 "numbers": numbers,
@@ -72,7 +71,7 @@ class LaneUpdate:
                 "grads": grads[self.group :],
                 "owned": owned,
                 "rates": owned,  # what no schedule changes has none
-                **dict(zip(update_names(len(self._states))[len(UPDATE) :], self._states, strict=True)),
+                **dict(zip(names[len(UPDATE) :], self._states, strict=True)),
             }
         )
 
@@ -89,11 +88,11 @@ class LaneUpdate:
     def functions(self, first: int, last: int, steps: int, work: Array) -> Array:
         """Return the kernels of the updates from `first` to `last`, by address, and fill their table."""
         kinds, times = self.ways.kinds(first, last), self.ways.times(first, last)
-        kernels, hypers = self._by_way()[kinds].T
+        self._lay()
         self.table.fill(
             {
                 "steps": len(times),
-                "hypers": np.ascontiguousarray(hypers),
+                "hypers": self._hypers[kinds],
                 "times": times.astype(self.lanes.dtype),
                 "times_apart": times.shape[1],
                 "work": work,
@@ -106,7 +105,7 @@ class LaneUpdate:
                 factors = np.concatenate([rate[:, :, 0] for rate in self.run.paced(t, steps)], axis=1)
                 paced[:, at] = self.lanes.put(factors)
             self.table.fill({"rates": paced})
-        return np.ascontiguousarray(kernels)
+        return self._kernels[kinds]
 
 
 def _flat(state: Array) -> Array:
