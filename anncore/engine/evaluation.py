@@ -59,7 +59,9 @@ class Evaluator:
         self._curve_weights = self._weights("curve")
         size = self._sample(self._data[0])
         self._parts = [slice(size), slice(size, None)] if self.has("valid") else [slice(size)]
-        self._held = tuple(np.ascontiguousarray(array[:, self._parts[-1]]) for array in self._curve)
+        self._held = [
+            np.ascontiguousarray(array[:, part]) for part in self._parts[1:] for array in self._curve
+        ]
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return what curves are made of, each (T,): the losses on training and validation, and `metrics` of
