@@ -73,9 +73,9 @@ class LaneEvaluator(Evaluator):
     def _scored(
         self, x: Array, y: Array, parts: Sequence[slice], weights: Array | None
     ) -> tuple[LaneOutputs, list[Array]]:
-        if x is not self._curve[0]:
+        if parts is not self._parts:
             return self._scoring(x, y, parts, weights)()
-        if self._of_curve is None:  # all its arrays are the same every time
+        if self._of_curve is None:  # a curve's arrays are the same every time
             self._of_curve = self._scoring(x, y, parts, weights)
         return self._of_curve()
 
