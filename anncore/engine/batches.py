@@ -34,7 +34,7 @@ class Batches:
         n = self._x.shape[1]
         self._size = n if train.batch_size == "full" else min(int(train.batch_size), n)
         self._shuffle = train.shuffle and self._size < n
-        self._rngs = [self.stream_of(trial) for trial in owners]
+        self._rngs = [self.stream_of(trial.sweep_seed, trial.seed) for trial in owners]
         self._at = n  # the next epoch begins at the first call
         self._epochs = 0
         self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
@@ -48,9 +48,9 @@ class Batches:
         self._spread = len(trials) * trial_bytes <= SPREAD_BYTES
 
     @staticmethod
-    def stream_of(trial: Trial) -> np.random.Generator:
-        """Return the stream that a trial's order is drawn from."""
-        return stream(trial.sweep_seed, trial.seed, "batches")
+    def stream_of(sweep_seed: int, seed: int) -> np.random.Generator:
+        """Return the stream that the order of a trial with these seeds is drawn from."""
+        return stream(sweep_seed, seed, "batches")
 
     def take(self) -> tuple[Array, Array]:
         """Return the next batch, x (T, B, D) and y (T, B, K); `weights` are then its own."""

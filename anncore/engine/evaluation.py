@@ -54,31 +54,45 @@ class Evaluator:
             for name in ("y_scale", "y_shift")
         )
         self._plain = not (self._shift.any() or (self._scale != 1).any())
+        # What curves are made of, the same at every evaluation.
         self._curve = self._stacked("x", "curve"), self._stacked("y", "curve")[self._group]
+        self._curve_weights = self._weights("curve")
+        size = self._sample(self._data[0])
+        self._parts = [slice(size), slice(size, None)] if self.has("valid") else [slice(size)]
+        self._held = [
+            np.ascontiguousarray(array[:, part]) for part in self._parts[1:] for array in self._curve
+        ]
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return what curves are made of, each (T,): the losses on training and validation, and `metrics` of
         the latter. Of the training split, `Train.eval_train` says how much.
         """
-        x, y = self._curve
-        z = self._outputs(x)
-        size = self._sample(self._data[0])
-        weights = self._weights("curve")
-        columns = {"train_loss": self._loss(z.part(slice(size)), y[:, :size], _part(weights, slice(size)))}
-        if not self.has("valid"):
-            return columns
-        held = (x[:, size:], z.part(slice(size, None)), y[:, size:])
-        return columns | self._columns("valid", held, metrics, _part(weights, slice(size, None)))
+        weights, parts = self._curve_weights, self._parts
+        z, losses = self._scored(*self._curve, parts, weights)
+        columns = {"train_loss": losses[0]}
+        if len(parts) > 1:
+            x, y = self._held
+            columns[metric_column("valid")] = losses[1]
+            columns |= self._metrics("valid", (x, z.part(parts[1]), y), metrics, _part(weights, parts[1]))
+        return columns
 
     def has(self, name: str) -> bool:
         """Tell whether a split has examples."""
         return len(getattr(self._data[0], f"x_{name}")) > 0
 
-    def _loss(self, z: Outputs, y: Array, weights: Array | None) -> Array:
-        """Return the mean loss of each trial, (T,), weighted where examples have weights (T, N)."""
+    def _scored(
+        self, x: Array, y: Array, parts: Sequence[slice], weights: Array | None
+    ) -> tuple[Outputs, list[Array]]:
+        """Return the outputs' pre-activations for the data of every group, and of parts of the examples each
+        trial's mean loss, (T,), weighted where examples have weights (T, N).
+        """
+        z = self._forward(x)
+        return Outputs(z), [self._loss(z[:, part], y[:, part], _part(weights, part)) for part in parts]
+
+    def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
         if weights is None:
-            return self._stack.output.value(z.by_trial(), y)
-        return weighted_mean(self._stack.output.value, (z.by_trial(), y), weights)
+            return self._stack.output.value(z, y)
+        return weighted_mean(self._stack.output.value, (z, y), weights)
 
     def _weights(self, name: str) -> Array | None:
         """Return the weights of a split's examples, (T, N); None where all count alike."""
@@ -149,7 +163,9 @@ class Evaluator:
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""
         x, y = self._stacked("x", name), self._stacked("y", name)[self._group]
-        return self._columns(name, (x, self._outputs(x), y), metrics, self._weights(name))
+        weights = self._weights(name)
+        z, [loss] = self._scored(x, y, [slice(None)], weights)
+        return {metric_column(name): loss} | self._metrics(name, (x, z, y), metrics, weights)
 
     def chance(self) -> Array:
         """Return the training loss of always predicting the mean training target, (T,)."""
@@ -200,17 +216,16 @@ class Evaluator:
                 maps[row] = packed(stack.data[row], span[0], span[1], output[row])
         return maps
 
-    def _columns(
+    def _metrics(
         self,
         name: str,
         split: tuple[Array, Outputs, Array],
         metrics: Sequence[Any],
         weights: Array | None = None,
     ) -> dict[str, Array]:
-        """Return the loss and the metrics of a split: its x (G, N, D), outputs, and y (T, N, K)."""
+        """Return the metrics of a split: its x (G, N, D), outputs, and y (T, N, K)."""
         x, z, y = split
-        columns = {metric_column(name): self._loss(z, y, weights)}
-        columns |= self._measured(name, x, [metric for metric in metrics if metric.from_network])
+        columns = self._measured(name, x, [metric for metric in metrics if metric.from_network])
         metrics = [metric for metric in metrics if not metric.from_network]
         if metrics:
             output, target = self._stack.output.predict(z.by_trial()), y
@@ -256,10 +271,6 @@ class Evaluator:
             row: taken({name: array[row] for name, array in arrays.items()}, x[row], y[row], stack.data[row])
             for row in rows
         }
-
-    def _outputs(self, x: Array) -> Outputs:
-        """Return the outputs' pre-activations for the data of every group."""
-        return Outputs(self._forward(x))
 
     def _forward(self, x: Array) -> Array:
         """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
@@ -327,15 +338,13 @@ class History:
     def __init__(self, trials: int) -> None:
         self._trials = trials
         self._steps: list[int] = []
-        self._values: dict[str, list[Array]] = {}
+        self._added: list[tuple[Array, dict[str, Array]]] = []  # the newest evaluations, as they came
+        self._values: dict[str, Array] = {}  # those before, (evaluations, T)
 
     def add(self, t: int, rows: Array, columns: dict[str, Array]) -> None:
-        """Note columns of the trials `rows` at step t."""
+        """Note columns of the trials `rows` at step t, which nobody changes from here on."""
         self._steps.append(t)
-        for name, column in columns.items():
-            values = np.full(self._trials, np.nan)
-            values[rows] = of_one_sign(column)
-            self._values.setdefault(name, []).append(values)
+        self._added.append((rows, columns))
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -344,5 +353,12 @@ class History:
 
     def curves(self, trials: Sequence[int]) -> list[Series]:
         """Return all values so far of some trials, by name."""
-        table = np.array(list(self._values.values()))[:, :, trials]
-        return series_of(tuple(self._values), table.transpose(2, 0, 1))
+        for name in self._added[0][1] if self._added else ():
+            values = np.full((len(self._added), self._trials), np.nan)
+            for own, (rows, columns) in zip(values, self._added, strict=True):
+                own[rows] = columns[name]
+            before = self._values.get(name)
+            self._values[name] = values if before is None else np.concatenate([before, values])
+        self._added.clear()
+        table = np.array([values[:, trials] for values in self._values.values()])
+        return series_of(tuple(self._values), of_one_sign(table).transpose(2, 0, 1))

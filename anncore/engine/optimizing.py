@@ -250,7 +250,9 @@ class OptimizerRun:
 
     def observe(self, score: Array, t: int) -> None:
         """Give the validation losses (R,) after step t to the schedule."""
-        self._pace = self._schedule.observe(self._pace, score.astype(self._weight.dtype)[:, None, None], t)
+        if not self._schedule.constant:
+            score = score.astype(self._weight.dtype)[:, None, None]
+            self._pace = self._schedule.observe(self._pace, score, t)
 
     def evaluated(self) -> Array:
         """Return the weights to evaluate at, (R, P)."""

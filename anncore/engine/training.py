@@ -80,7 +80,7 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
             steps = total_steps(trial.train, run.n_train)
             run.stack.initialize()
             run.evaluate(0, steps)
-            if run.active.any():
+            if len(run.active):
                 run.stack.step(1, steps)
                 run.evaluate(steps, steps)
 
@@ -166,7 +166,7 @@ class _Run:
         self.stack = self.problem.stack(trials, registry, data)
         self.evaluator = self.problem.evaluator(self.stack)
         self.rows = np.arange(len(trials))  # the trial at each row of the stack
-        self.active = np.ones(len(trials), bool)  # by row of the stack
+        self.active = np.arange(len(trials))  # the rows of the stack whose trials still train
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
@@ -198,7 +198,7 @@ class _Run:
         self.keep_moment(0, moments)
         self.evaluate(0, steps)
         t = 0
-        while t < steps and self.active.any():
+        while t < steps and len(self.active):
             first, t = t + 1, self.until(t, steps, moments)
             evaluates = t % self.settings.eval_every == 0 or t == steps
             if evaluates and self.probes and first < t:
@@ -222,8 +222,7 @@ class _Run:
 
     def done(self, share: float) -> float:
         """Return how many trials are done, where those that still train made this share of their steps."""
-        training = int(self.active.sum())
-        return len(self.trials) - training * (1 - share)
+        return len(self.trials) - len(self.active) * (1 - share)
 
     def evaluate(self, t: int, steps: int, before: Array | None = None) -> None:
         """Record losses and curves; close the trials that are finished.
@@ -235,8 +234,8 @@ class _Run:
         measured = self.evaluator.curve(self.curve_metrics) | watched
         if "valid_loss" in measured:
             self.stack.observe(measured["valid_loss"], t)
-        columns = {name: values[self.active] for name, values in measured.items()}
-        places = np.flatnonzero(self.active)
+        places = self.active
+        columns = {name: values[places] for name, values in measured.items()}
         trials = self.rows[places]
         self.history.add(t, trials, columns)
         sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
@@ -245,14 +244,14 @@ class _Run:
         if overflowed:
             sound &= [int(place) not in overflowed for place in places]
         closing: dict[int, tuple[Status, str]] = {}
-        for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
+        ends = [*reasons] if sound.all() else {*np.flatnonzero(~sound).tolist(), *reasons}
+        for i in range(len(places)) if t == steps else ends:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
             self.close(closing, t, watched, overflowed)
-        if t < steps and 0 < self.active.mean() <= 0.5:
-            keep = np.flatnonzero(self.active)
-            self.stack = self.stack.narrowed(keep)
-            self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
+        if closing and t < steps and 0 < len(self.active) <= len(self.rows) / 2:
+            self.stack, self.rows = self.stack.narrowed(self.active), self.rows[self.active]
+            self.active = np.arange(len(self.rows))
             self.evaluator = self.problem.evaluator(self.stack)
 
     def close(
@@ -303,14 +302,14 @@ class _Run:
                 moments=tuple(self.moments.get(indices[i], ())),
             )
         self.map(rows)
-        self.active[rows] = False
+        self.active = np.setdiff1d(self.active, rows)
 
     def keep_moment(self, t: int, moments: Collection[int]) -> None:
         """Keep a map of every report trial that still trains, if step t is one of the moments."""
         if t not in moments:
             return
         started = time.perf_counter()
-        rows = [int(row) for row in np.flatnonzero(self.active) if self.trials[self.rows[row]].test]
+        rows = [int(row) for row in self.active if self.trials[self.rows[row]].test]
         for row, blob in self.evaluator.maps(rows).items():
             if blob:
                 self.moments.setdefault(int(self.rows[row]), []).append((t, blob))

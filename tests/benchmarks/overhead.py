@@ -9,16 +9,18 @@ import math
 import pickle
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.networks import Case, trials_of
+from benchmarks.networks import SEEDS, Case, trials_of
 
 from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
 from anncore.engine import training
+from anncore.engine.lanes import orders
 from anncore.engine.lanes.stack import LaneStack
 from anncore.engine.network_stack import Stack
 from anncore.engine.packing import pack
@@ -57,6 +59,8 @@ PARTS = {
 }
 COUNTED = ("plan", "sent", "store", "tables")
 """The parts that are asked to stay below 100 us together: plan, store and results."""
+SCORES = ("evaluation", "after another", "history", "ends")
+"""What is compared with the steps of a training."""
 
 
 def experiment(shape: Shape, registry: Registry) -> Any:
@@ -82,6 +86,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self.calls: dict[str, list[float]] = defaultdict(list)  # of each part, what every call took
         self._open: list[str] = []
         self._since = time.process_time()
 
@@ -95,11 +100,13 @@ class Clock:
         """Count what the body takes for a part."""
         self._turn()
         self._open.append(name)
+        before = self.seconds[name]
         try:
             yield
         finally:
             self._turn()
             self._open.pop()
+            self.calls[name].append(self.seconds[name] - before)
 
     def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function, which counts for a part."""
@@ -162,39 +169,64 @@ def _listed(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *arguments: list(function(*arguments))
 
 
+@contextlib.contextmanager
+def collected_as_in_the_program() -> Iterator[None]:
+    """Let garbage be collected as seldom as the program lets it."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def by_part(name: str, registry: Registry, folder: Path) -> dict[str, float]:
     """Return CPU us per trial by part, what a small sweep takes left out."""
     seconds = {}
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 10)  # as in the program
     for which, shape in (("small", SMALL[name]), ("small", SMALL[name]), ("large", SHAPES[name])):
         clock = Clock()
         given = experiment(shape, registry)
-        with watched(clock), clock.part("rest"):
+        with collected_as_in_the_program(), watched(clock), clock.part("rest"):
             sweeping.sweep(given, out=folder / which, jobs=1, executor="serial", fresh=True, allow_large=True)
         seconds[which] = clock.seconds
-    gc.set_threshold(*before)
     more = SHAPES[name].trials - SMALL[name].trials
     return {part: (seconds["large"][part] - seconds["small"][part]) / more * 1e6 for part in PARTS}
 
 
-def scores(case: Case, registry: Registry, repetitions: int) -> dict[str, float]:
+def scores(case: Case, copies: int, registry: Registry, repetitions: int) -> dict[str, float]:
     """Return what evaluations add to the steps of a tuning trial at the default cadence, as shares.
 
-    Default: 500 steps, evaluated every 50, in lanes where these are faster. history: the evaluations of
-    curves. ends: all final scores and the results made of them.
+    Default: 500 steps, evaluated every 50, in lanes where these are faster. copies: how often the case's
+    trials are in the stack, each time with other seeds. evaluation: one by itself against the steps before
+    it; after another: the same where another stack has drawn the orders of the same seeds, which leaves
+    steps alone. history: all evaluations of curves, with what a stack does once. ends: all final scores and
+    the results made of them.
     """
     engine = "blas" if math.isnan(case.target.lanes[0]) else "lanes"
-    trials = [dataclasses.replace(trial, test=False) for trial in trials_of(case, registry, engine=engine)]
+    trials = [
+        dataclasses.replace(trial, test=False, seed=trial.seed + SEEDS * copy)
+        for trial in trials_of(case, registry, engine=engine)
+        for copy in range(copies)
+    ]
     stack = next(iter(pack(trials, registry)))
-    turns = []
-    for _ in range(repetitions + 1):
-        clock = Clock()
-        with watched(clock), clock.part("rest"):
-            training.train_stack(stack, registry)
-        turns.append(clock.seconds)
-    shares = {
-        part: statistics.median(turn[part] / turn["steps"] for turn in turns[1:])
-        for part in ("history", "ends")
-    }
+    turns = [_shares(stack, registry) for _ in range(repetitions + 1)]
+    shares = {part: statistics.median(turn[part] for turn in turns[1:]) for part in SCORES}
     return {"stack": float(len(stack)), **shares}
+
+
+def _shares(stack: Sequence[Trial], registry: Registry) -> dict[str, float]:
+    clocks = []
+    orders._epochs.cache_clear()
+    for _ in range(2):
+        clocks.append(Clock())
+        with collected_as_in_the_program(), watched(clocks[-1]), clocks[-1].part("rest"):
+            training.train_stack(stack, registry)
+    # The first evaluation makes ready what all have.
+    alone, after = (
+        statistics.median(evaluations) * len(evaluations) / clock.seconds["steps"]
+        for clock in clocks
+        if (evaluations := clock.calls["history"][1:])
+    )
+    seconds = clocks[0].seconds
+    shares = {part: seconds[part] / seconds["steps"] for part in ("history", "ends")}
+    return {"evaluation": alone, "after another": after, **shares}

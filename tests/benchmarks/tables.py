@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.arena import Time
 from benchmarks.contenders import Annx, Contender, Jax, Lanes, Matmul, Sklearn, Torch
 from benchmarks.networks import Case
-from benchmarks.overhead import COUNTED, PARTS
+from benchmarks.overhead import COUNTED, PARTS, SCORES
 from benchmarks.profile import PHASES
 from benchmarks.reports import ASKED, STAGES
 
@@ -85,7 +85,8 @@ class Lines:
     def add_scores(self, case: Case, shares: Mapping[str, float]) -> None:
         """Add what evaluations add to steps."""
         name = f"{case.name}, stack of {shares['stack']:.0f}"
-        self.scores.append([name, f"{shares['history']:.1%}; 15 %", f"{shares['ends']:.1%}"])
+        one, after, *rest = (f"{shares[part]:.1%}" for part in SCORES)
+        self.scores.append([name, f"{one}; 15 %", after, *rest])
 
     def add_overhead(self, sweep: str, us: Mapping[str, float]) -> None:
         """Add what a trial costs beside its steps."""
@@ -172,8 +173,11 @@ class Lines:
                 "Evaluation, history and storage relative to training", ["", "share", "target"], self.beyond
             ),
             _table(
-                "Evaluations of a tuning trial relative to its steps: history; final scores",
-                ["", "history; target", "final scores"],
+                "Evaluations of a tuning trial relative to its steps",
+                [
+                    *("", "one, to the steps before it; target", "the same, after a stack of the same seeds"),
+                    *("all, with what a stack does once", "final scores"),
+                ],
                 self.scores,
             ),
             _table(

@@ -118,13 +118,17 @@ def test_beyond_training(
     benchmark.extra_info.update(seconds)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "copies"),
+    [*((case, 1) for case in CASES), (CASES[0], 8)],
+    ids=lambda given: getattr(given, "name", str(given)),
+)
 def test_scores(
-    case: Case, benchmark: Any, registry: Registry, pytestconfig: pytest.Config, lines: Lines
+    case: Case, copies: int, benchmark: Any, registry: Registry, pytestconfig: pytest.Config, lines: Lines
 ) -> None:
     def measured() -> dict[str, float]:
         with one_blas_thread():
-            return scores(case, registry, rounds(pytestconfig))
+            return scores(case, copies, registry, rounds(pytestconfig))
 
     shares = benchmark.pedantic(measured, rounds=1)
     lines.add_scores(case, shares)

@@ -35,26 +35,38 @@ def kernel(text: str, processor: str = "", features: str = "") -> Kernel:
     return call
 
 
-class Called:
-    """A kernel that is called again and again, most often with the same arrays.
+class Table:
+    """A kernel's table that is used again and again, most often with the same arrays.
 
-    names: of its table's entries. Where an entry is the object that it was before, its address stands.
+    names: of its entries. Where an entry is the object that it was before, its address stands. The arrays
+    live as long as the table.
     """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._given: dict[str, Argument | None] = dict.fromkeys(names)
+        self._places = {name: at for at, name in enumerate(names)}
+        self._entries = np.zeros(len(names), np.int64)
+        self.address: int = self._entries.ctypes.data
+
+    def fill(self, values: Mapping[str, Argument]) -> None:
+        """Put in arrays by name, and lengths; other entries stay as they are."""
+        for name, one in values.items():
+            if one is not self._given[name]:
+                self._given[name] = one
+                self._entries[self._places[name]] = one if isinstance(one, int) else one.ctypes.data
+
+
+class Called:
+    """A kernel with a table of its own."""
 
     def __init__(self, text: str, names: Sequence[str]) -> None:
         self._function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text))
-        self._given: list[Argument | None] = [None] * len(names)
-        self._names, self._table = names, np.zeros(len(names), np.int64)
-        self._address = self._table.ctypes.data
+        self._table = Table(names)
 
     def __call__(self, values: Mapping[str, Argument]) -> None:
-        """Call it with arrays by name, and lengths."""
-        for at, name in enumerate(self._names):
-            one = values[name]
-            if one is not self._given[at]:
-                self._given[at] = one
-                self._table[at] = one if isinstance(one, int) else one.ctypes.data
-        self._function(self._address)
+        """Call it with arrays by name, and lengths; what is not given is as in the call before."""
+        self._table.fill(values)
+        self._function(self._table.address)
 
 
 def table_of(arguments: Sequence[Argument]) -> Array:

@@ -55,6 +55,8 @@ class Way(NamedTuple):
 
     def values(self, steps: Array) -> Array:
         """Return the numbers of each of S steps, (S, n)."""
+        if self.numbers == (STEP,):
+            return steps.astype(float)[:, None]
         columns = [_computed(one, steps, float) for one in self.numbers]
         return np.stack(columns, axis=1) if columns else np.zeros((len(steps), 1))
 

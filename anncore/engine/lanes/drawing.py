@@ -51,8 +51,10 @@ class Draws:
         self._kinds: list[tuple[Drawing, ...]] = list(kinds)
         owners = [(trial.sweep_seed, trial.seed) for trial in trials]
         self._owners = list(dict.fromkeys(owners))
-        self.group = np.array([self._owners.index(owner) for owner in owners], np.intp)
+        places = {owner: at for at, owner in enumerate(self._owners)}
+        self.group = np.array([places[owner] for owner in owners], np.intp)
         self._dtype = np.dtype(trials[0].train.dtype)
+        self._none = np.empty(1, self._dtype)
 
     @property
     def most_steps(self) -> int:
@@ -66,6 +68,8 @@ class Draws:
 
         For each seed all numbers in a row; and where those of each step begin, i64.
         """
+        if not any(self._kinds):
+            return [self._none] * len(self._owners), np.zeros(len(kinds), np.int64)
         whole = [sum(drawing.size for drawing in kind) for kind in self._kinds]
         starts = np.concatenate([[0], np.cumsum(np.array(whole, np.int64)[kinds])])
         rows = [np.empty(max(int(starts[-1]), 1), self._dtype) for _ in self._owners]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,27 @@ import numpy as np
 from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
 from anncore.engine.evaluation import Evaluator, Outputs
-from anncore.engine.lanes.compiling import Argument, Called
+from anncore.engine.lanes.compiling import Argument, Called, Table, address
 from anncore.engine.lanes.graphs import hyper_inputs, loss_graph
 from anncore.engine.lanes.made import Made, made
 from anncore.engine.lanes.places import Lanes, aligned
-from anncore.engine.lanes.programs import FORWARD, LOSS, Program, loss_program, weighted_loss_program
+from anncore.engine.lanes.programs import (
+    FORWARD,
+    LOSS,
+    SCORING,
+    Program,
+    loss_program,
+    scoring_program,
+    weighted_loss_program,
+)
 
-MOST_TARGETS = 16  # arrays of targets that an evaluator keeps in lanes
 BLOCK = 16  # examples of a forward pass outside training
 
 
 class LaneOutputs(Outputs):
     """Pre-activations in lanes, (G, N, K, L); by trial only where they are asked for.
 
-    They stand until the next pass over as many examples.
+    They stand until the next pass over the same examples.
     """
 
     def __init__(self, lanes: Lanes, laid: Array) -> None:
@@ -56,67 +63,55 @@ class LaneEvaluator(Evaluator):
 
     def __init__(self, stack: Any) -> None:
         super().__init__(stack)
-        self._targets: dict[Any, tuple[Array, Array]] = {}
-        self._losses: dict[Any, tuple[Called, Array, Array]] = {}
-        self._passes: tuple[Called, Array, Array] | None = None
-        # By number of examples, the order of blocks, where it lies, and memory for what comes of them.
-        self._places: dict[int, tuple[Array, Array, Array]] = {}
         self._firsts = stack.lanes.firsts(self._group)
-        self._means = stack.lanes.empty(1)
-        self._of_curve: Array | None = None
+        self._of_curve: _Scoring | None = None
 
     def _forward(self, x: Array) -> Array:
-        return self._outputs(x).by_trial()
+        z, _ = self._scored(x, x, (), None)
+        return z.by_trial()
 
-    def _outputs(self, x: Array) -> LaneOutputs:
-        stack, lanes = self._stack, self._stack.lanes
-        if self._passes is None:
-            own = stack.made_forward
-            work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            self._passes = Called(own.program.text, FORWARD), stack.hypers(own.hypers), work
-        function, hypers, work = self._passes
-        examples = x.shape[1]
-        blocks = -(-examples // BLOCK)
-        if examples not in self._places:
-            order = np.minimum(np.arange(blocks * BLOCK, dtype=np.int64), examples - 1)
-            shape = (lanes.groups, blocks * BLOCK, stack.network_outputs, lanes.lanes)
-            starts = np.full(len(lanes.rows), order.ctypes.data, np.int64)
-            self._places[examples] = order, starts, aligned(shape, stack.dtype)
-        _, starts, z = self._places[examples]
-        theta, state = stack.evaluated_lanes()
-        values: dict[str, Argument] = {
-            "groups": lanes.groups,
+    def _scored(
+        self, x: Array, y: Array, parts: Sequence[slice], weights: Array | None
+    ) -> tuple[LaneOutputs, list[Array]]:
+        if parts is not self._parts:
+            return self._scoring(x, y, parts, weights)()
+        if self._of_curve is None:  # a curve's arrays are the same every time
+            self._of_curve = self._scoring(x, y, parts, weights)
+        return self._of_curve()
+
+    def _scoring(self, x: Array, y: Array, parts: Sequence[slice], weights: Array | None) -> _Scoring:
+        """Return what computes outputs for all examples and the losses of parts of them."""
+        stack, lanes, examples = self._stack, self._stack.lanes, x.shape[1]
+        blocks, rows = -(-examples // BLOCK), np.ascontiguousarray(x)
+        order = np.minimum(np.arange(blocks * BLOCK, dtype=np.int64), examples - 1)
+        z = aligned((lanes.groups, blocks * BLOCK, stack.network_outputs, lanes.lanes), stack.dtype)
+        means = aligned((len(parts), lanes.groups * lanes.lanes), stack.dtype)
+        passes: dict[str, Argument] = {
             "steps": blocks,
-            "theta": theta,
-            "state": state,
-            "hypers": hypers,
-            "x": self._addresses(x),
-            "order": starts,
+            "x": lanes.addresses(list(rows), self._group),
+            "order": np.full(len(lanes.rows), order.ctypes.data, np.int64),
             "firsts": self._firsts,
-            "work": work,
             "z": z,
         }
-        function(values)
-        return LaneOutputs(lanes, z[:, :examples])
-
-    def _addresses(self, x: Array) -> Array:
-        """Return for each lane the address of its trial's data; those of a curve are the same every time."""
-        if x is not self._curve[0]:
-            self._other = np.ascontiguousarray(x)  # it must stay in memory during the call
-            return self._stack.lanes.addresses(list(self._other), self._group)
-        if self._of_curve is None:
-            self._of_curve = self._stack.lanes.addresses(list(x), self._group)
-        return self._of_curve
-
-    def _target(self, y: Array) -> Array:
-        """Return targets in lanes; those of an evaluation are the same arrays every time."""
-        key = y.ctypes.data, y.shape, y.strides
-        if key not in self._targets:
-            if len(self._targets) >= MOST_TARGETS:
-                self._targets.clear()
-            # The array is kept, too, so that no other one takes its place in memory.
-            self._targets[key] = y, self._stack.lanes.put(y.reshape(len(y), -1))
-        return self._targets[key][1]
+        scoring = _Scoring(stack, LaneOutputs(lanes, z[:, :examples]), means, [rows, order])
+        scoring.add(stack.made_forward, FORWARD, passes)
+        for part, out in zip(parts, means, strict=True):
+            own, targets = z[:, :examples][:, part], y[:, part]
+            # Of examples with weights each one's loss is computed by itself.
+            each = 1 if stack.weighted else targets.shape[1]
+            shapes = (lanes.trials, each, own.shape[2]), (lanes.trials, each, targets.shape[2])
+            laid = lanes.put(targets.reshape(lanes.trials, -1))
+            values: dict[str, Argument] = {
+                "z": own,
+                "z_apart": own.strides[0] // own.strides[3] // lanes.lanes,
+                "y": laid,
+                "y_apart": laid.shape[1],
+                "out": out,
+                "examples": targets.shape[1],
+                "w": laid if weights is None else lanes.put(np.asarray(weights[:, part], stack.dtype)),
+            }
+            scoring.add(self._made_loss(*shapes), LOSS, values)
+        return scoring
 
     def write(self) -> None:
         """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
@@ -134,32 +129,46 @@ class LaneEvaluator(Evaluator):
 
         return made(("loss", *stack.structure, z[1:], y[1:]), stack.sources, make)
 
-    def _loss(self, z: Outputs, y: Array, weights: Array | None) -> Array:
-        assert isinstance(z, LaneOutputs)
-        stack, lanes = self._stack, self._stack.lanes
-        # Of examples with weights each one's loss is computed by itself.
-        examples = z.shape[1]
-        each = 1 if stack.weighted else examples
-        shapes = (z.shape[0], each, *z.shape[2:]), (y.shape[0], each, *y.shape[2:])
-        if shapes not in self._losses:
-            own = self._made_loss(*shapes)
-            work = aligned((own.program.work, lanes.lanes), stack.dtype)
-            self._losses[shapes] = Called(own.program.text, LOSS), stack.hypers(own.hypers), work
-        function, hypers, work = self._losses[shapes]
-        targets = self._target(y)
-        values: dict[str, Argument] = {
-            "groups": lanes.groups,
-            "z": z.laid,
-            "z_apart": z.laid.strides[0] // z.laid.strides[3] // lanes.lanes,
-            "y": targets,
-            "y_apart": targets.shape[1],
-            "hypers": hypers,
-            "work": work,
-            "out": self._means,
-            "examples": examples,
-            "w": targets if weights is None else lanes.put(np.asarray(weights, stack.dtype)),
-        }
-        function(values)
-        result = np.empty((lanes.trials, 1), lanes.dtype)
-        lanes.take(self._means, result)
-        return result[:, 0]
+
+class _Scoring:
+    """A forward pass over some examples and losses of what it gives, group by group in one call.
+
+    outputs: what the pass gives. means: a row for each loss, its lanes side by side. kept: what must stay in
+    memory.
+    """
+
+    def __init__(self, stack: Any, outputs: LaneOutputs, means: Array, kept: Sequence[Array]) -> None:
+        self._stack, self._outputs, self._means, self._kept = stack, outputs, means, kept
+        self._tables: list[Table] = []
+        self._functions: list[int] = []
+        self._work = 0
+        self._call: Called | None = None
+
+    def add(self, own: Made, names: Sequence[str], values: Mapping[str, Argument]) -> None:
+        """Add a kernel, which follows those that are there."""
+        table = Table(names)
+        table.fill({**values, "hypers": self._stack.hypers(own.hypers)})
+        self._tables.append(table)
+        self._functions.append(address(own.program.text))
+        self._work = max(self._work, own.program.work)
+
+    def __call__(self) -> tuple[LaneOutputs, list[Array]]:
+        """Return outputs, which stand until the next call, and the losses, each (T,)."""
+        stack = self._stack
+        theta, state = stack.evaluated_lanes()
+        self._tables[0].fill({"theta": theta, "state": state})
+        if self._call is None:
+            work = aligned((self._work, stack.lanes.lanes), stack.dtype)
+            for table in self._tables:
+                table.fill({"work": work})
+            self._call = Called(scoring_program().text, SCORING)
+            values: dict[str, Argument] = {
+                "groups": stack.lanes.groups,
+                "count": len(self._tables),
+                "functions": np.array(self._functions, np.int64),
+                "tables": np.array([table.address for table in self._tables], np.int64),
+            }
+            self._call(values)
+        else:
+            self._call({})
+        return self._outputs, list(self._means.take(stack.lanes.places, axis=1))

@@ -112,7 +112,9 @@ class Sources:
             return ()
         columns = [np.broadcast_to(self.array(source).ravel(), self._trials) for source in sources]
         # By rows, as a formula may compare one hyperparameter with another.
-        return (np.unique(np.stack(columns, axis=1), axis=0).tobytes(),)
+        rows = np.stack(columns, axis=1)
+        same = (rows == rows[0]).all()
+        return ((rows[:1] if same else np.unique(rows, axis=0)).tobytes(),)
 
 
 def made(key: Any, sources: Sources, make: Callable[[], tuple[Program, Sequence[Node], int]]) -> Made:

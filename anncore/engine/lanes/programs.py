@@ -7,6 +7,7 @@ other through all its steps, so that its weights stay in the cache.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from anncore.contract.derivatives.symbols import Node
@@ -37,13 +38,20 @@ UPDATE = ("steps", "numbers", "theta", "grads", "hypers", "rates", "times", "tim
 are, so that several optimizers can share a group. An update is a function of this, a group and a step. Each
 step has hyperparameters, as updates of several ways have other ones, and numbers made of its count, `times`,
 so far apart."""
-FORWARD = ("groups", "steps", "theta", "state", "hypers", "x", "order", "firsts", "work", "z")
+SCORING = ("groups", "count", "functions", "tables")
+"""The table of an evaluation: so many functions, each of a table of its own and a group."""
+FORWARD = ("steps", "theta", "state", "hypers", "x", "order", "firsts", "work", "z")
 """The table of a forward pass over `steps` blocks of examples."""
-LOSS = ("groups", "z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
+LOSS = ("z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
 """The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the
 loss of each one is computed by itself."""
-LENGTHS = frozenset(("groups", "steps", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
+LENGTHS = frozenset(("groups", "steps", "count", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
 PLACE = ("%group", "%step")
+
+
+def update_names(states: int) -> tuple[str, ...]:
+    """Return the names of the entries of an optimizer's table."""
+    return (*UPDATE, *(f"states{at}" for at in range(states)))
 
 
 class Program(NamedTuple):
@@ -143,6 +151,7 @@ class _Kernel:
         code.loop(width, number)
 
 
+@cache
 def driver_program() -> Program:
     """Return the kernel of training: for each group and step a pass, then the updates of the group."""
     kernel = _Kernel("float32", TRAINING)
@@ -179,13 +188,34 @@ def driver_program() -> Program:
     return Program(code.function(), 0, code.length)
 
 
+@cache
+def scoring_program() -> Program:
+    """Return the kernel of an evaluation: for each group a forward pass, then losses of what it gave.
+
+    Outputs of a group are read while they are in the cache.
+    """
+    kernel = _Kernel("float32", SCORING)
+    code, arguments = kernel.code, kernel.arguments
+
+    def group(g: Index) -> None:
+        def call(at: Index) -> None:
+            function = code.load_scalar("ptr", arguments["functions"], at)
+            table = code.load_scalar("ptr", arguments["tables"], at)
+            code.lines.append(f"call void {function}(ptr {table}, i64 {g})")
+
+        code.turns(arguments["count"], call)
+
+    code.turns(arguments["groups"], group)
+    return Program(code.function(), 0, code.length)
+
+
 def update_program(dtype: str, update: UpdateGraph) -> Program:
     """Return the kernel of an update of any number of weights.
 
     Hyperparameters lie in the order of `hyper_inputs`, without the rates, which lie by step.
     """
-    states = [f"states{at}" for at in range(len(update.states))]
-    kernel = _Kernel(dtype, (*UPDATE, *states), PLACE)
+    names = update_names(len(update.states))
+    kernel, states = _Kernel(dtype, names, PLACE), names[len(UPDATE) :]
     code, arguments = kernel.code, kernel.arguments
     group, step = PLACE
     numbers, pointer = arguments["numbers"], arguments["work"]
@@ -299,104 +329,83 @@ def _cleared(code: Code, pointer: str, offset: int, vectors: int) -> None:
 
 
 def forward_program(dtype: str, block: int, pass_: Pass, weights: Layout, state: Layout) -> Program:
-    """Return the kernel of forward passes over blocks of so many examples."""
-    kernel = _Kernel(dtype, FORWARD)
-    code = kernel.code
+    """Return the kernel of a group's forward pass over blocks of so many examples."""
+    kernel = _Kernel(dtype, FORWARD, PLACE[:1])
+    code, g = kernel.code, PLACE[0]
     hypers = hyper_inputs(pass_.graph)
+    theta, running = kernel.group("theta", g, weights.size), kernel.group("state", g, state.size)
+    own = kernel.group("hypers", g, len(hypers))
+    steps = kernel.arguments["steps"]
     most = 0
 
-    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
-        theta, running = kernel.group("theta", g, weights.size), kernel.group("state", g, state.size)
-        own = kernel.group("hypers", g, len(hypers))
-        steps = kernel.arguments["steps"]
+    def step(s: Index) -> None:
+        nonlocal most
+        work = Workspace(kernel.arguments["work"], 1)
+        x = work.take(size(pass_.x))
+        assert isinstance(x.offset, int)
+        start = code.product(s, block)
+        kernel.gathered([("x", size(pass_.x) // block, x.offset)], g, block, start)
+        inputs = {pass_.x: x, **kernel.hypers(hypers, own)}
+        inputs |= _weights(pass_.weights, weights, state, theta, running)
+        block_size = size(pass_.z)
+        out = code.at(kernel.arguments["z"], code.product(code.sum(code.product(g, steps), s), block_size))
+        Lowering(code, inputs, [(pass_.z, Place(out))], work)
+        most = max(most, work.vectors)
 
-        def step(s: Index, _: Sequence[str]) -> Sequence[str]:
-            nonlocal most
-            work = Workspace(kernel.arguments["work"], 1)
-            x = work.take(size(pass_.x))
-            assert isinstance(x.offset, int)
-            start = code.product(s, block)
-            kernel.gathered([("x", size(pass_.x) // block, x.offset)], g, block, start)
-            inputs = {pass_.x: x, **kernel.hypers(hypers, own)}
-            inputs |= _weights(pass_.weights, weights, state, theta, running)
-            block_size = size(pass_.z)
-            out = code.at(
-                kernel.arguments["z"], code.product(code.sum(code.product(g, steps), s), block_size)
-            )
-            Lowering(code, inputs, [(pass_.z, Place(out))], work)
-            most = max(most, work.vectors)
-            return []
-
-        code.loop(steps, step)
-        return []
-
-    code.loop(kernel.arguments["groups"], group)
+    code.turns(steps, step)
     return Program(code.function(), most, code.length)
 
 
 def loss_program(dtype: str, pass_: Pass) -> Program:
-    """Return the kernel of each trial's mean loss."""
-    kernel = _Kernel(dtype, LOSS)
-    code = kernel.code
+    """Return the kernel of a group's mean losses."""
+    kernel = _Kernel(dtype, LOSS, PLACE[:1])
+    code, g = kernel.code, PLACE[0]
+    hypers = hyper_inputs(pass_.graph)
+    assert pass_.y is not None
+    assert pass_.loss is not None
+    work = Workspace(kernel.arguments["work"], 1)
+    inputs = {
+        pass_.z: Place(kernel.group("z", g, kernel.arguments["z_apart"])),
+        pass_.y: Place(kernel.group("y", g, kernel.arguments["y_apart"])),
+        **kernel.hypers(hypers, kernel.group("hypers", g, len(hypers))),
+    }
+    Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
+    return Program(code.function(), work.vectors, code.length)
+
+
+def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
+    """Return the kernel of a group's weighted mean losses; `pass_` has one example.
+
+    Σ w loss / Σ w, where what has no weight does not count: see `anncore.engine.weighting`.
+    """
+    kernel = _Kernel(dtype, LOSS, PLACE[:1])
+    code, g = kernel.code, PLACE[0]
     hypers = hyper_inputs(pass_.graph)
     most = 0
+    zero = code.number(0.0)
+    z, y = (kernel.group(name, g, kernel.arguments[f"{name}_apart"]) for name in ("z", "y"))
+    own = kernel.group("hypers", g, len(hypers))
+    weights = kernel.group("w", g, kernel.arguments["examples"])
+    out = kernel.group("out", g, 1)
 
-    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
+    def example(n: Index, sums: Sequence[str]) -> Sequence[str]:
         nonlocal most
         assert pass_.y is not None
         assert pass_.loss is not None
         work = Workspace(kernel.arguments["work"], 1)
         inputs = {
-            pass_.z: Place(kernel.group("z", g, kernel.arguments["z_apart"])),
-            pass_.y: Place(kernel.group("y", g, kernel.arguments["y_apart"])),
-            **kernel.hypers(hypers, kernel.group("hypers", g, len(hypers))),
+            pass_.z: Place(code.at(z, code.product(n, size(pass_.z)))),
+            pass_.y: Place(code.at(y, code.product(n, size(pass_.y)))),
+            **kernel.hypers(hypers, own),
         }
-        Lowering(code, inputs, [(pass_.loss, Place(kernel.group("out", g, 1)))], work)
-        most = work.vectors
-        return []
+        Lowering(code, inputs, [(pass_.loss, Place(out))], work)
+        most = max(most, work.vectors)
+        weight = code.load(weights, n)
+        counts = code.compared("ogt", weight, zero)
+        product = code.chosen(counts, code.times(weight, code.load(out)), zero)
+        total, whole = sums
+        return [code.plus(total, product), code.plus(whole, weight)]
 
-    code.loop(kernel.arguments["groups"], group)
-    return Program(code.function(), most, code.length)
-
-
-def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
-    """Return the kernel of each trial's weighted mean loss; `pass_` has one example.
-
-    Σ w loss / Σ w, where what has no weight does not count: see `anncore.engine.weighting`.
-    """
-    kernel = _Kernel(dtype, LOSS)
-    code = kernel.code
-    hypers = hyper_inputs(pass_.graph)
-    most = 0
-    zero = code.number(0.0)
-
-    def group(g: Index, _: Sequence[str]) -> Sequence[str]:
-        z, y = (kernel.group(name, g, kernel.arguments[f"{name}_apart"]) for name in ("z", "y"))
-        own = kernel.group("hypers", g, len(hypers))
-        weights = kernel.group("w", g, kernel.arguments["examples"])
-        out = kernel.group("out", g, 1)
-
-        def example(n: Index, sums: Sequence[str]) -> Sequence[str]:
-            nonlocal most
-            assert pass_.y is not None
-            assert pass_.loss is not None
-            work = Workspace(kernel.arguments["work"], 1)
-            inputs = {
-                pass_.z: Place(code.at(z, code.product(n, size(pass_.z)))),
-                pass_.y: Place(code.at(y, code.product(n, size(pass_.y)))),
-                **kernel.hypers(hypers, own),
-            }
-            Lowering(code, inputs, [(pass_.loss, Place(out))], work)
-            most = max(most, work.vectors)
-            weight = code.load(weights, n)
-            counts = code.compared("ogt", weight, zero)
-            product = code.chosen(counts, code.times(weight, code.load(out)), zero)
-            total, whole = sums
-            return [code.plus(total, product), code.plus(whole, weight)]
-
-        total, whole = code.loop(kernel.arguments["examples"], example, [zero, zero])
-        code.store(code.over(total, whole), out)
-        return []
-
-    code.loop(kernel.arguments["groups"], group)
+    total, whole = code.loop(kernel.arguments["examples"], example, [zero, zero])
+    code.store(code.over(total, whole), out)
     return Program(code.function(), most, code.length)

@@ -12,10 +12,11 @@ from anncore.contract.derivatives.symbols import Node
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
-from anncore.engine.batches import Batches, distinct, total_steps
+from anncore.engine.batches import total_steps
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.lanes.agreement import refuse_disagreement
+from anncore.engine.lanes.code import KINDS
 from anncore.engine.lanes.compiling import Argument, Called, address
 from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.evaluator import BLOCK
@@ -23,7 +24,8 @@ from anncore.engine.lanes.facts import facts_of, signature
 from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
-from anncore.engine.lanes.places import Lanes, aligned
+from anncore.engine.lanes.orders import Orders
+from anncore.engine.lanes.places import Lanes, aligned, spaced
 from anncore.engine.lanes.programs import (
     TRAINING,
     Layout,
@@ -61,7 +63,7 @@ class LaneStack(Stack):
         self._refuse()
         self._agreed = agreed  # whether its kernels need no comparison with the formulas
         self._orders = Orders(self.trials, self.data)
-        self.lanes = Lanes(self._lane_order(), self.dtype)
+        self.lanes = self._lanes()
         self.layout = Layout.of(self.specs)
         self.running = Layout.of(self._state.specs)
         self._theta = self.lanes.empty(self.layout.size)
@@ -75,11 +77,12 @@ class LaneStack(Stack):
         self._functions: tuple[int, ...] = ()  # passes, by address
         self._prepared = 0  # for how many steps its kernels are made
 
-    def _lane_order(self) -> Array:
+    def _lanes(self) -> Lanes:
         """Return the trials as they lie in the lanes: by optimizer, and of one those with the same data."""
         lengths = [run.rows.stop - run.rows.start for run in self.optimizers]
         runs = np.repeat(np.arange(len(lengths)), lengths)
-        return np.lexsort((self._orders.group, runs))
+        own = spaced(lengths, KINDS[self.dtype].lanes)
+        return Lanes(np.lexsort((self._orders.group, runs)), self.dtype, own)
 
     def _refuse(self) -> None:
         network = self.network
@@ -258,14 +261,7 @@ class LaneStack(Stack):
         count = last - first + 1
         order, starts, kinds = self._orders.next(count)
         drawn, drawn_at = self._draws.next(kinds)
-        shared: dict[str, Argument] = {
-            "numbers": self.layout.size,
-            "theta": self._theta,
-            "grads": self._grads,
-            "work": self._work,
-        }
-        entries = [update.entries(first, last, steps, shared) for update in self._updates]
-        turns = Turns.of(self._updates, self.lanes.groups, entries)
+        functions = [update.functions(first, last, steps, self._work) for update in self._updates]
         values: dict[str, Argument] = {
             "groups": self.lanes.groups,
             "steps": count,
@@ -280,14 +276,17 @@ class LaneStack(Stack):
             "order": self.lanes.addresses(order, self._orders.group),
             "starts": starts,
             "firsts": self._firsts,
-            **shared,
+            "numbers": self.layout.size,
+            "theta": self._theta,
+            "grads": self._grads,
+            "work": self._work,
             "drawn": self.lanes.addresses(drawn, self._draws.group),
             "drawn_at": drawn_at,
             "drawn_shared": self._draws_shared,
-            "turns": turns.turns,
-            "updates": turns.updates,
-            "tables": turns.tables,
-            "sections": turns.sections,
+            "turns": self._update_turns.turns,
+            "updates": self._update_turns.updates(functions),
+            "tables": self._update_turns.tables,
+            "sections": self._update_turns.sections,
         }
         self._driver(values)
 
@@ -309,7 +308,8 @@ class LaneStack(Stack):
         if self.running.size:
             self.lanes.put(self._state.all, self._running)
         for update in self._updates:
-            update.load()
+            update.load(self.layout.size, self._theta, self._grads)
+        self._update_turns = Turns(self._updates, self.lanes.groups)
         self._loaded = True
 
     def _settle(self) -> None:
@@ -361,54 +361,3 @@ class LaneStack(Stack):
         for turn in self._turns:
             turn.write_evaluated(theta)
         return self.lanes.put(theta), self._running
-
-
-class Orders:
-    """The order in which each trial sees its training examples: that of `Batches`, as places in the data."""
-
-    def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
-        data, self.group = distinct(prepared)
-        self.x = [np.ascontiguousarray(one.x_train) for one in data]
-        self.y = [np.ascontiguousarray(one.y_train) for one in data]
-        self.w = [np.asarray(one.w_train, self.x[0].dtype) for one in data if one.w_train is not None]
-        self.widths = self.x[0].shape[1], self.y[0].shape[1]
-        self._examples = len(self.x[0])
-        whole = trials[0].train.batch_size == "full"
-        self._size = self._examples if whole else min(int(trials[0].train.batch_size), self._examples)
-        rest = self._examples % self._size
-        self.sizes = [self._size, *([rest] if rest else [])]
-        self._shuffles = trials[0].train.shuffle and self._size < self._examples
-        owners = [trials[int(np.argmax(self.group == at))] for at in range(len(data))]
-        self._rngs = [Batches.stream_of(trial) for trial in owners]
-        self._step = 0
-        self._epochs: list[list[Array]] = [[] for _ in data]  # from the epoch of the next step on
-        self._first = 0  # the number of the first of these
-
-    def next(self, count: int) -> tuple[list[Array], Array, Array]:
-        """Return the next `count` batches: for each data set the order of examples, and for each step where
-        its batch begins there, and which of `sizes` it has.
-        """
-        per = -(-self._examples // self._size)
-        now = self._step // per
-        last = (self._step + count - 1) // per
-        self._draw(last)
-        for epochs in self._epochs:
-            del epochs[: now - self._first]
-        self._first = now
-        orders = [np.concatenate(epochs) for epochs in self._epochs]
-        steps = np.arange(self._step, self._step + count)
-        within = steps % per
-        starts = (steps // per - now) * self._examples + within * self._size
-        kinds = ((within == per - 1) & (len(self.sizes) > 1)).astype(np.int64)
-        self._step += count
-        return orders, starts.astype(np.int64), kinds
-
-    def _draw(self, last: int) -> None:
-        for rng, epochs in zip(self._rngs, self._epochs, strict=True):
-            while self._first + len(epochs) <= last:
-                drawn = rng.permutation(self._examples) if self._shuffles else np.arange(self._examples)
-                epochs.append(np.asarray(drawn, np.int64))
-
-    def go_on(self, before: Orders) -> None:
-        """Continue where the batches of a larger stack are."""
-        self.next(before._step) if before._step else None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
-from anncore.engine.lanes.compiling import Argument, address, table_of
+from anncore.engine.lanes.compiling import Table, address
 from anncore.engine.lanes.facts import with_inner
 from anncore.engine.lanes.made import Sources
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.places import Lanes, aligned
-from anncore.engine.lanes.programs import UPDATE, Program
+from anncore.engine.lanes.programs import UPDATE, Program, update_names
 from anncore.engine.lanes.update_graphs import leaves
 from anncore.engine.lanes.update_kernels import Ways
 from anncore.engine.nested import asks
@@ -38,6 +37,8 @@ class LaneUpdate:
         self._part, self._registry = first.parts["optimizer"], registry
         self._states: list[Array] = []
         self._laid: list[Array] = []  # the hyperparameters of each kernel, in lanes
+        self._kernels = self._hypers = np.empty(0, np.int64)  # their addresses, and those of hyperparameters
+        self.table = Table(())
 
     @cached_property
     def ways(self) -> Ways:
@@ -49,16 +50,29 @@ class LaneUpdate:
         self.ways.kinds(1, steps)
         return [made.program for made in self.ways.made]
 
-    def _by_way(self) -> tuple[Array, Array]:
-        """Return the address of each kernel, and of its hyperparameters."""
+    def _lay(self) -> None:
+        """Put the hyperparameters of kernels that are new into the lanes."""
         made = self.ways.made
-        self._laid += [self._sources.laid(one.hypers, self.lanes) for one in made[len(self._laid) :]]
-        functions = np.array([address(one.program.text) for one in made], np.int64)
-        return functions, np.array([laid.ctypes.data for laid in self._laid], np.int64)
+        if len(made) > len(self._laid):
+            self._laid += [self._sources.laid(one.hypers, self.lanes) for one in made[len(self._laid) :]]
+            self._kernels = np.array([address(one.program.text) for one in made], np.int64)
+            self._hypers = np.array([laid.ctypes.data for laid in self._laid], np.int64)
 
-    def load(self) -> None:
-        """Bring the optimizer's state into the lanes."""
+    def load(self, numbers: int, theta: Array, grads: Array) -> None:
+        """Bring the optimizer's state into the lanes. The arguments are of all groups of the stack."""
         self._states = [self.lanes.put(_flat(state)) for state in leaves(self.run.state)]
+        names, owned = update_names(len(self._states)), self.lanes.owned
+        self.table = Table(names)
+        self.table.fill(
+            {
+                "numbers": numbers,
+                "theta": theta[self.group :],
+                "grads": grads[self.group :],
+                "owned": owned,
+                "rates": owned,  # what no schedule changes has none
+                **dict(zip(names[len(UPDATE) :], self._states, strict=True)),
+            }
+        )
 
     def unload(self) -> None:
         """Bring the state from the lanes to where all else looks for it."""
@@ -70,24 +84,27 @@ class LaneUpdate:
         """Whether all numbers of the state in the lanes are finite."""
         return all(bool(np.isfinite(state).all()) for state in self._states)
 
-    def entries(self, first: int, last: int, steps: int, stack: Mapping[str, Array | int]) -> Entries:
-        """Return what the updates from `first` to `last` need.
-
-        stack: `numbers`, `theta`, `grads` and `work` of all groups of the stack.
-        """
+    def functions(self, first: int, last: int, steps: int, work: Array) -> Array:
+        """Return the kernels of the updates from `first` to `last`, by address, and fill their table."""
         kinds, times = self.ways.kinds(first, last), self.ways.times(first, last)
-        functions, hypers = self._by_way()
+        self._lay()
+        self.table.fill(
+            {
+                "steps": len(times),
+                "hypers": self._hypers[kinds],
+                "times": times.astype(self.lanes.dtype),
+                "times_apart": times.shape[1],
+                "work": work,
+            }
+        )
         rates = self.ways.made[0].rates
-        paced = aligned((self.lanes.groups, len(times), max(rates, 1), self.lanes.lanes), self.lanes.dtype)
         if rates:
+            paced = aligned((self.lanes.groups, len(times), rates, self.lanes.lanes), self.lanes.dtype)
             for at, t in enumerate(range(first, last + 1)):
                 factors = np.concatenate([rate[:, :, 0] for rate in self.run.paced(t, steps)], axis=1)
                 paced[:, at] = self.lanes.put(factors)
-        own = {name: stack[name][self.group :] for name in ("theta", "grads")}  # type: ignore[index]
-        more = {"steps": len(times), "rates": paced, "owned": self.lanes.owned, "hypers": hypers[kinds]}
-        more |= {"times": times.astype(self.lanes.dtype), "times_apart": times.shape[1]}
-        values: dict[str, Any] = {**stack, **own, **more}
-        return Entries(functions[kinds], [*(values[name] for name in UPDATE), *self._states])
+            self.table.fill({"rates": paced})
+        return self._kernels[kinds]
 
 
 def _flat(state: Array) -> Array:
@@ -95,33 +112,20 @@ def _flat(state: Array) -> Array:
     return state.reshape(len(state), -1)
 
 
-class Entries(NamedTuple):
-    """What an optimizer's updates need: the kernel of each step, by address, and the entries of its table."""
+class Turns:
+    """Which updates each group makes, for the table of training; those of group g begin at `turns[g]`."""
 
-    functions: Array
-    table: list[Argument]
-
-
-class Turns(NamedTuple):
-    """Which updates each group makes, for the table of training; `kept` must live as long as it is used."""
-
-    turns: Array
-    updates: Array
-    tables: Array
-    sections: Array
-    kept: list[Any]
-
-    @classmethod
-    def of(cls, updates: Sequence[LaneUpdate], groups: int, entries: Sequence[Entries]) -> Turns:
-        """Return the updates by group; entries: what each update needs."""
-        tables = [table_of(own.table) for own in entries]
+    def __init__(self, updates: Sequence[LaneUpdate], groups: int) -> None:
         pairs = sorted(
             (update.group + section, at, section)
             for at, update in enumerate(updates)
             for section in range(update.lanes.groups)
         )
-        columns = np.array(pairs, np.int64).T
-        starts = np.searchsorted(columns[0], np.arange(groups + 1)).astype(np.int64)
-        functions = np.array([entries[at].functions.ctypes.data for at in columns[1]], np.int64)
-        places = np.array([tables[at].ctypes.data for at in columns[1]], np.int64)
-        return cls(starts, functions, places, np.ascontiguousarray(columns[2]), [tables, list(entries)])
+        group, self._which, section = np.array(pairs, np.int64).T
+        self.turns = np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
+        self.sections = np.ascontiguousarray(section)
+        self.tables = np.array([update.table.address for update in updates], np.int64)[self._which]
+
+    def updates(self, functions: Sequence[Array]) -> Array:
+        """Return for each turn the address of its kernels, one for each step; functions: by update."""
+        return np.array([own.ctypes.data for own in functions], np.int64)[self._which]

@@ -40,7 +40,13 @@ class Accuracy(Metric):
             right = ((output > 0.5) == (target > 0.5))[..., 0]
         else:
             right = output.argmax(axis=-1) == target.argmax(axis=-1)
-        return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, right.mean(axis=1))
+        # It is scored at every evaluation: integers are added twice as fast as a mean adds truth values, and
+        # whether any number is NaN is known sooner than of which trial.
+        share = right.view(np.uint8).sum(axis=1, dtype=np.uint32) / right.shape[1]
+        unsound = np.isnan(output)
+        if not unsound.any():
+            return share
+        return np.where(unsound.any(axis=(1, 2)), np.nan, share)
 
 
 @hookimpl

@@ -20,11 +20,12 @@ from anncore import Activation, Array, Hyper, Optimizer, hyper
 from anncore.contract.errors import ComponentError
 from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Trial, TrialResult
-from anncore.engine.lanes import agreement
+from anncore.engine.lanes import agreement, orders as ordering
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
+from anncore.engine.lanes.orders import Orders
 from anncore.engine.lanes.products import Registers
 from anncore.engine.lanes.programs import Layout
-from anncore.engine.lanes.stack import LaneStack, Orders
+from anncore.engine.lanes.stack import LaneStack
 from anncore.engine.packing import pack
 from anncore.engine.problem import ON_DATA
 from anncore.engine.training import train_stack
@@ -139,7 +140,17 @@ def test_trials_that_diverge_leave_the_others_as_they_are() -> None:
         assert np.array_equal(numbers(results[at]), numbers(alone))
 
 
-def test_the_order_of_examples_is_that_of_the_batches() -> None:
+@pytest.mark.parametrize("places", [0, 250, 1 << 16])
+def test_the_order_of_examples_is_that_of_the_batches(places: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beyond the epochs that stacks share, and of a stack that is not the first one."""
+    monkeypatch.setattr(ordering, "MOST_PLACES", places)
+    ordering._epochs.cache_clear()
+    for _ in range(2):
+        _compare_orders()
+    ordering._epochs.cache_clear()
+
+
+def _compare_orders() -> None:
     stack = LaneStack([trial(seed=seed) for seed in (0, 1, 0)], REGISTRY, _data(3))
     orders = Orders(stack.trials, stack.data)
     for _ in range(3):  # across the ends of epochs

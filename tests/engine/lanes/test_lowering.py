@@ -15,10 +15,10 @@ from anncore.engine.lanes.code import KINDS
 from anncore.engine.lanes.compiling import kernel
 from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import Nests, Unlowerable
+from anncore.engine.lanes.places import Lanes, aligned, spaced
 from anncore.engine.lanes.programs import _Kernel
 from anncore.engine.lanes.rewriting import LaneGraph
 from anncore.engine.lanes.sparing import spared
-from anncore.engine.lanes.stack import Lanes, aligned
 from anncore.engine.lanes.workspace import Place, Workspace
 
 pytest.importorskip("llvmlite")
@@ -63,12 +63,16 @@ def test_what_is_put_in_lanes_is_taken_again(order: list[int], numbers: int, dty
         st.integers(1, 20).flatmap(lambda trials: st.permutations(range(trials))), min_size=1, max_size=5
     ),
     dtype=st.sampled_from(["float32", "float64"]),
+    gaps=st.booleans(),
 )
-def test_sections_own_every_lane_that_has_a_trial_once(orders: list[list[int]], dtype: str) -> None:
+def test_sections_own_every_lane_that_has_a_trial_once(
+    orders: list[list[int]], dtype: str, gaps: bool
+) -> None:
     starts = np.cumsum([0, *map(len, orders)])
-    whole = Lanes(
-        np.concatenate([np.array(own) + start for own, start in zip(orders, starts[:-1], strict=True)]), dtype
-    )
+    order = np.concatenate([np.array(own) + start for own, start in zip(orders, starts[:-1], strict=True)])
+    spaces = spaced(list(map(len, orders)), KINDS[dtype].lanes) if gaps else None
+    whole = Lanes(order, dtype, spaces)
+    assert whole.groups == -(-len(order) // KINDS[dtype].lanes)
     values = np.arange(starts[-1], dtype=dtype)[:, None]
     laid, owners = whole.put(values), np.zeros((whole.groups, 1, whole.lanes))
     for start, end in itertools.pairwise(starts.tolist()):
@@ -81,6 +85,25 @@ def test_sections_own_every_lane_that_has_a_trial_once(orders: list[list[int]], 
         assert np.array_equal(section.put(back)[section.owned != 0], laid[own][section.owned != 0])
     assert owners.sum() == starts[-1]
     assert owners.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("lengths", "starts"),
+    [
+        ([5, 5, 5, 5, 5], [0, 5, 10, 16, 21]),  # the fourth in one group, as the fifth still fits
+        ([10, 10, 10, 10, 10], [0, 16, 32, 42, 52]),  # of 64 lanes 14 are free, which two gaps of 6 use
+        ([3, 20], [0, 3]),  # 20 trials lie in two groups wherever they begin
+        ([12, 5, 15], [0, 12, 17]),  # a gap would take one group more
+        ([16, 16, 1], [0, 16, 32]),
+        ([7], [0]),
+    ],
+)
+def test_runs_lie_in_few_groups_of_lanes(lengths: list[int], starts: list[int]) -> None:
+    """Expected by hand, for groups of 16."""
+    expected = [
+        lane for start, length in zip(starts, lengths, strict=True) for lane in range(start, start + length)
+    ]
+    assert spaced(lengths, 16).tolist() == expected
 
 
 def computed(formula: Any, dtype: str, *arrays: Any) -> Any:
