@@ -29,18 +29,18 @@ SLACK = 1e-4  # of a metric's bound, that a score may lie beyond it: sums in flo
 
 
 class Outputs:
-    """The outputs' pre-activations of some examples."""
+    """The outputs' pre-activations of some examples, and what they predict."""
 
-    def __init__(self, z: Array) -> None:
-        self._z = z
+    def __init__(self, z: Array, predict: Callable[[Array], Array]) -> None:
+        self._z, self._predict = z, predict
 
     def part(self, examples: slice) -> Outputs:
         """Return those of some of the examples."""
-        return Outputs(self._z[:, examples])
+        return Outputs(self._z[:, examples], self._predict)
 
-    def by_trial(self) -> Array:
-        """Return them as (T, N, K)."""
-        return self._z
+    def predictions(self) -> Array:
+        """Return the predictions, (T, N, D)."""
+        return self._predict(self._z)
 
 
 class Evaluator:
@@ -87,7 +87,8 @@ class Evaluator:
         trial's mean loss, (T,), weighted where examples have weights (T, N).
         """
         z = self._forward(x)
-        return Outputs(z), [self._loss(z[:, part], y[:, part], _part(weights, part)) for part in parts]
+        outputs = Outputs(z, self._stack.output.predict)
+        return outputs, [self._loss(z[:, part], y[:, part], _part(weights, part)) for part in parts]
 
     def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
         if weights is None:
@@ -208,7 +209,8 @@ class Evaluator:
             (lattice(*(span or (np.zeros(2), np.ones(2)))) - data.x_shift) / data.x_scale
             for span, data in zip(spans, self._data, strict=True)
         ]
-        output = stack.output.predict(self._forward(np.stack(planes).astype(stack.dtype)))
+        x = np.stack(planes).astype(stack.dtype)
+        output = self._scored(x, x, (), None)[0].predictions()
         maps = {}
         for row in rows:
             span = spans[self._group[row]]
@@ -228,7 +230,7 @@ class Evaluator:
         columns = self._measured(name, x, [metric for metric in metrics if metric.from_network])
         metrics = [metric for metric in metrics if not metric.from_network]
         if metrics:
-            output, target = self._stack.output.predict(z.by_trial()), y
+            output, target = z.predictions(), y
             if not self._plain:
                 output, target = (values * self._scale + self._shift for values in (output, target))
             for metric in metrics:

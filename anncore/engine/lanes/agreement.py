@@ -29,13 +29,13 @@ def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
     """Raise ComponentError where kernels and formulas differ by more than rounding explains.
 
     stack: a `LaneStack`. Its trial at this row makes a step on both engines, from the same weights with the
-    same examples; gradients, new weights and losses are compared. steps: those at which new weights are
-    compared, from 1 on, as a formula may go another way at some.
+    same examples; gradients, new weights, losses and predictions are compared. steps: those at which new
+    weights are compared, from 1 on, as a formula may go another way at some.
     """
     refuse_other_arithmetic()
     both = _OnBothEngines(stack, row)
     for name, (lanes, formulas) in both.numbers(steps).items():
-        ends = both.ends if name != "losses" else []
+        ends = [] if name in ("losses", "predictions") else both.ends
         if agree(lanes, formulas, ends):
             continue
         # Formulas that a rounding of the weights changes more than usual may differ as much more.
@@ -66,7 +66,9 @@ class _OnBothEngines:
         return stack
 
     def numbers(self, steps: Sequence[int]) -> dict[str, tuple[Array, Array]]:
-        """Return by name the numbers of both: gradients of step 1, changes of weights at steps, losses."""
+        """Return by name the numbers of both: gradients of step 1, changes of weights at steps, losses,
+        and predictions from the same pre-activations.
+        """
         kernels, formulas = self._kernels(), self._formulas()
         start = kernels.theta.copy()
         kernels.advance(1, 1, 2)
@@ -86,11 +88,18 @@ class _OnBothEngines:
         for name, values in formulas.weights.items():
             values[...] = kernels.weights[name]
         self._last = formulas
-        numbers["losses"] = _losses(LaneEvaluator(kernels)), _losses(Evaluator(formulas))
+        evaluator = LaneEvaluator(kernels)
+        numbers["losses"] = _losses(evaluator), _losses(Evaluator(formulas))
+        outputs = evaluator.outputs()
+        self._z = outputs.by_trial()
+        numbers["predictions"] = outputs.predictions().reshape(1, -1), self._predictions()
         return numbers
 
+    def _predictions(self) -> Array:
+        return np.reshape(self._last.output.predict(self._z), (1, -1))
+
     def nearby(self, name: str) -> Array:
-        """Return what formulas give of the numbers of a name for weights that are one rounding away."""
+        """Return what formulas give of the numbers of a name for weights, or outputs, one rounding away."""
         if name == "gradients":
             formulas = self._formulas()
             _move(formulas.theta)
@@ -99,6 +108,9 @@ class _OnBothEngines:
         if name == "losses":
             _move(self._last.theta)
             return _losses(Evaluator(self._last))
+        if name == "predictions":
+            _move(self._z)
+            return self._predictions()
         return np.full(1, np.nan)  # updates follow from gradients, which are the same
 
 

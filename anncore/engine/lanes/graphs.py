@@ -63,6 +63,14 @@ class Pass(NamedTuple):
     weights_of_examples: Node | None = None  # (T, N, 1), where examples have weights
 
 
+class Prediction(NamedTuple):
+    """What is predicted, from the outputs' pre-activations z."""
+
+    z: Node
+    predicted: Node  # z itself where it is the prediction
+    hypers: list[Node]  # those on which it depends
+
+
 def training_pass(
     component: Any,
     activations: Sequence[Any],
@@ -146,6 +154,23 @@ def loss_graph(pair: Pair, shapes: tuple[tuple[int, ...], tuple[int, ...]], dtyp
         if not isinstance(value, Symbol) or value.shape != (shapes[0][0],):
             raise Unlowerable("it is not one number per trial")
     return Pass(graph, z.node, y.node, {}, z.node, {}, {}, value.node)
+
+
+def prediction_graph(pair: Pair, shape: tuple[int, ...], targets: int, dtype: str) -> Prediction:
+    """Return the graph of the predictions, (T, N, targets), from z of this shape."""
+    with refusing(f"loss {pair.loss.name}"):
+        graph = LaneGraph()
+        hypers = Hypers(graph)
+        z = graph.input(alike(shape, np.dtype(dtype)))
+        made = hypers.twin(pair.loss).predict(hypers.twin(pair.activation).forward(z))
+        if not isinstance(made, Symbol) or made.shape != (*shape[:2], targets) or made.dtype != z.dtype:
+            shape_of_all = f"(T, N, {targets}) and type {dtype}"
+            raise Unlowerable(
+                f"its predictions do not depend on the outputs, or are not of shape {shape_of_all}"
+            )
+        refuse_examples_together(made.node, z.node)
+    needed = {id(arg) for node in ordered([made.node]) for arg in node.args}
+    return Prediction(z.node, made.node, [node for node in hyper_inputs(graph) if id(node) in needed])
 
 
 def hyper_inputs(graph: Graph) -> list[Node]:

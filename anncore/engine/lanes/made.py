@@ -98,13 +98,13 @@ class Sources:
 
     def laid(self, sources: Sequence[Source], lanes: Lanes) -> Array:
         """Return hyperparameters in lanes, in this order: (G, n, L)."""
-        values = []
-        for source in sources:
+        values = np.empty((self._trials, len(sources)), lanes.dtype)
+        for at, source in enumerate(sources):
             value = self.array(source)
             if value.dtype != lanes.dtype or value.size != len(value):
                 raise Unlowerable(f"a hyperparameter of shape {value.shape} and type {value.dtype}")
-            values.append(np.broadcast_to(value.reshape(-1), self._trials))
-        return lanes.put(np.stack(values, axis=1) if values else np.empty((self._trials, 0)))
+            values[:, at] = value.reshape(-1)  # one for all trials, or one for each
+        return lanes.put(values)
 
     def values(self, sources: Sequence[Source]) -> tuple[bytes, ...]:
         """Return what is equal for equal sets of values."""

@@ -16,7 +16,7 @@ from anncore.engine.lanes.code import Code, Index
 from anncore.engine.lanes.counting import Way
 from anncore.engine.lanes.drawing import Drawing
 from anncore.engine.lanes.gathering import Gathered, gather
-from anncore.engine.lanes.graphs import Pass, hyper_inputs
+from anncore.engine.lanes.graphs import Pass, Prediction, hyper_inputs
 from anncore.engine.lanes.lowering import Lowering
 from anncore.engine.lanes.nests import size
 from anncore.engine.lanes.update_graphs import UpdateGraph
@@ -45,6 +45,8 @@ FORWARD = ("steps", "theta", "state", "hypers", "x", "order", "firsts", "work", 
 LOSS = ("z", "z_apart", "y", "y_apart", "hypers", "work", "out", "examples", "w")
 """The table of a loss; the groups' z and y lie so many vectors apart. Where examples have weights, w, the
 loss of each one is computed by itself."""
+PREDICTION = ("steps", "z", "z_apart", "hypers", "work", "out")
+"""The table of predictions for `steps` blocks of examples; the groups' z lie so many vectors apart."""
 LENGTHS = frozenset(("groups", "steps", "count", "numbers", "times_apart", "z_apart", "y_apart", "examples"))
 PLACE = ("%group", "%step")
 
@@ -408,4 +410,31 @@ def weighted_loss_program(dtype: str, pass_: Pass) -> Program:
 
     total, whole = code.loop(kernel.arguments["examples"], example, [zero, zero])
     code.store(code.over(total, whole), out)
+    return Program(code.function(), most, code.length)
+
+
+def prediction_program(dtype: str, prediction: Prediction) -> Program:
+    """Return the kernel of a group's predictions, by blocks of as many examples as the graph has.
+
+    Without text where z is what is predicted.
+    """
+    if prediction.predicted is prediction.z:
+        return Program("", 0, 0)
+    kernel = _Kernel(dtype, PREDICTION, PLACE[:1])
+    code, g = kernel.code, PLACE[0]
+    hypers, z = prediction.hypers, kernel.group("z", g, kernel.arguments["z_apart"])
+    own = kernel.group("hypers", g, len(hypers))
+    steps, length = kernel.arguments["steps"], size(prediction.predicted)
+    most = 0
+
+    def step(s: Index) -> None:
+        nonlocal most
+        work = Workspace(kernel.arguments["work"], 1)
+        block = Place(code.at(z, code.product(s, size(prediction.z))))
+        out = code.at(kernel.arguments["out"], code.product(code.sum(code.product(g, steps), s), length))
+        inputs = {prediction.z: block, **kernel.hypers(hypers, own)}
+        Lowering(code, inputs, [(prediction.predicted, Place(out))], work)
+        most = max(most, work.vectors)
+
+    code.turns(steps, step)
     return Program(code.function(), most, code.length)

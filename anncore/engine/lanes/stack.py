@@ -21,7 +21,7 @@ from anncore.engine.lanes.compiling import Argument, Called, address
 from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.evaluator import BLOCK
 from anncore.engine.lanes.facts import facts_of, signature
-from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, training_pass
+from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, prediction_graph, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
 from anncore.engine.lanes.orders import Orders
@@ -33,6 +33,7 @@ from anncore.engine.lanes.programs import (
     driver_program,
     forward_program,
     pass_program,
+    prediction_program,
 )
 from anncore.engine.lanes.updates import LaneUpdate, Turns
 from anncore.engine.network_stack import Stack
@@ -162,11 +163,12 @@ class LaneStack(Stack):
         ]
 
     def write_passes(self) -> int:
-        """Write the kernels of passes, and compile nothing; return the length of the longest one.
+        """Write the kernels of passes and predictions, and compile nothing; return the longest one's length.
 
         Raises ComponentError, with the reason, where lanes cannot do what a component does.
         """
-        return max(made.program.length for made in (*self._made_passes, self.made_forward))
+        made = (*self._made_passes, self.made_forward, self.made_prediction)
+        return max(one.program.length for one in made)
 
     def write_updates(self) -> tuple[int, frozenset[str]]:
         """Write the kernels of updates, and compile nothing; return the length of the longest one.
@@ -191,7 +193,7 @@ class LaneStack(Stack):
         for update in self._updates:
             own = update.prepare(steps)
             programs += own
-            texts = {program.text for program in (*passes, *own)}
+            texts = {program.text for program in (*passes, self.made_prediction.program, *own)}
             if not self._agreed and not texts <= _AGREED:
                 refuse_disagreement(self, update.run.rows.start, update.ways.examples)
                 _AGREED.update(texts)
@@ -350,6 +352,17 @@ class LaneStack(Stack):
             return program, hyper_inputs(pass_.graph), 0
 
         return made(("forward", *self.structure), self.sources, make)
+
+    @cached_property
+    def made_prediction(self) -> Made:
+        """The kernel of predictions, without text where z is what is predicted."""
+
+        def make() -> tuple[Program, list[Node], int]:
+            shape = (len(self.trials), BLOCK, self.network_outputs)
+            prediction = prediction_graph(self.output.pairs[0], shape, self.data[0].outputs, self.dtype)
+            return prediction_program(self.dtype, prediction), prediction.hypers, 0
+
+        return made(("prediction", *self.structure), self.sources, make)
 
     def evaluated_lanes(self) -> tuple[Array, Array]:
         """Return the weights to evaluate at, and the network's state, in lanes."""

@@ -515,7 +515,7 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     """Tiles of other sizes, vectors in parts, factors laid anew: the sums are the same."""
     import llvmlite.binding as llvm
 
-    from anncore.engine.lanes import compiling, stack, updates
+    from anncore.engine.lanes import compiling, evaluator, stack, updates
 
     features = llvm.get_host_cpu_features()
     if processor and not (features.get("avx2") and features.get("fma")):
@@ -534,7 +534,7 @@ def test_loops_for_other_registers_and_processors_train_to_the_same_bits(
     monkeypatch.setattr("anncore.engine.lanes.made._MADE", {})
     monkeypatch.setattr("anncore.engine.lanes.written.name_of", lambda key, components: "")  # nothing is kept
     compiled = partial(compiling.address, processor=processor)
-    for module in (compiling, stack, updates):
+    for module in (compiling, stack, updates, evaluator):
         monkeypatch.setattr(module, "address", compiled)
     for result, known in zip(train_stack(trials, REGISTRY), expected, strict=True):
         assert np.array_equal(numbers(result), known)

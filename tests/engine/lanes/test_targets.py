@@ -52,8 +52,9 @@ def texts(name: str) -> tuple[str, ...]:
     loss = LaneEvaluator(stack)._made_loss(*shapes)
     stack.write_updates()
     updates = [program for update in stack._updates for program in update.prepare(trial.train.steps)]
-    made = [*stack._made_passes, stack.made_forward, loss]
-    return *(one.text for one in (*(own.program for own in made), *updates)), driver_program().text
+    made = [*stack._made_passes, stack.made_forward, loss, stack.made_prediction]
+    written = [one.text for one in (*(own.program for own in made), *updates) if one.text]
+    return *written, driver_program().text
 
 
 @cache
