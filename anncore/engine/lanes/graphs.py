@@ -164,10 +164,8 @@ def prediction_graph(pair: Pair, shape: tuple[int, ...], targets: int, dtype: st
         z = graph.input(alike(shape, np.dtype(dtype)))
         made = hypers.twin(pair.loss).predict(hypers.twin(pair.activation).forward(z))
         if not isinstance(made, Symbol) or made.shape != (*shape[:2], targets) or made.dtype != z.dtype:
-            shape_of_all = f"(T, N, {targets}) and type {dtype}"
-            raise Unlowerable(
-                f"its predictions do not depend on the outputs, or are not of shape {shape_of_all}"
-            )
+            shaped = f"of shape (T, N, {targets}) and type {dtype}"
+            raise Unlowerable(f"its predictions do not depend on the outputs, or are not {shaped}")
         refuse_examples_together(made.node, z.node)
     needed = {id(arg) for node in ordered([made.node]) for arg in node.args}
     return Prediction(z.node, made.node, [node for node in hyper_inputs(graph) if id(node) in needed])

@@ -1,4 +1,4 @@
-"""Kernels: whole steps of training, forward passes and losses, each a function of one table of addresses.
+"""Kernels: training steps, forward passes, losses and predictions, each a function of one table of addresses.
 
 Arrays are (G, n, L): G groups of trials, n numbers of each trial, L lanes. A kernel takes one group after the
 other through all its steps, so that its weights stay in the cache.

@@ -1,4 +1,4 @@
-"""A stack whose steps, forward passes and losses are kernels, each trial in a lane of its own."""
+"""A stack whose steps, forward passes, losses and predictions are kernels, each trial in its own lane."""
 
 from __future__ import annotations
 
