@@ -8,6 +8,7 @@ act on their own contiguous slices of the trial axis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,13 @@ class Stack:
             for names in self.network.turns or (None,)
         ]
         self._runs = [run for turn in self._turns for run in turn.runs]
-        self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None
         self.now = (0, 0)  # the step and the number of steps
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The order of the training examples, and copies of them."""
+        return Batches(self.trials, self.data)
 
     @property
     def theta(self) -> Array:
@@ -197,9 +202,13 @@ class Stack:
             states = [mine.state_of(row) for row in keep]
             for optimizer in turn.runs:
                 optimizer.restore(states[optimizer.rows])
-        smaller.batches.go_on(self.batches)
+        smaller._follow(self)
         smaller.network.noise.go_on(self.network.noise)
         return smaller
+
+    def _follow(self, before: Any) -> None:
+        """Continue where the batches of a larger stack are."""
+        self.batches.go_on(before.batches)
 
     def advance(self, first: int, last: int, steps: int) -> None:
         """Make the updates from `first` to `last` of `steps`."""

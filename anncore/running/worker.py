@@ -252,7 +252,9 @@ class _Pulse:
 def _explained(error: BaseException) -> str:
     """Return a user's mistake in one line, anything else with its traceback."""
     if isinstance(error, AnnxError):
-        return f"{type(error).__name__}: {error}"
+        # Of subclasses that only the engine knows, the name that a user may look up.
+        known = next(cls for cls in type(error).__mro__ if cls.__module__ == AnnxError.__module__)
+        return f"{known.__name__}: {error}"
     # The first two frames are this module's and say nothing.
     trace = error.__traceback__
     for _ in range(2):

@@ -11,7 +11,6 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Trial
 from anncore.engine.evaluation import Evaluator
-from anncore.engine.lanes.arithmetic import refuse_other_arithmetic
 from anncore.engine.lanes.evaluator import LaneEvaluator
 from anncore.engine.network_stack import Stack
 
@@ -32,7 +31,6 @@ def refuse_disagreement(stack: Any, row: int, steps: Sequence[int]) -> None:
     same examples; gradients, new weights, losses and predictions are compared. steps: those at which new
     weights are compared, from 1 on, as a formula may go another way at some.
     """
-    refuse_other_arithmetic()
     both = _OnBothEngines(stack, row)
     for name, (lanes, formulas) in both.numbers(steps).items():
         ends = [] if name in ("losses", "predictions") else both.ends

@@ -1,4 +1,4 @@
-"""What kernels take for granted, tried once in each process: IEEE's fused multiply-add and its small numbers.
+"""What kernels take for granted, tried before each training: IEEE's fused multiply-add and its small numbers.
 
 A processor without an instruction for the first (Intel's before 2013) calls the C library's function, and
 some round twice. Some libraries set the processor to take small numbers as 0. Either would give other bits.
@@ -11,8 +11,9 @@ from functools import cache
 import numpy as np
 
 from anncore.contract.errors import ComponentError
+from anncore.contract.kinds import Array
 from anncore.engine.lanes.code import Code
-from anncore.engine.lanes.compiling import kernel
+from anncore.engine.lanes.compiling import Kernel, kernel
 from anncore.engine.lanes.places import aligned
 
 Case = tuple[float, float, float, float]
@@ -32,31 +33,44 @@ SMALL: dict[str, tuple[Case, ...]] = {  # below the smallest normal number: a re
 }
 
 
-@cache
-def refuse_other_arithmetic() -> None:
-    """Raise ComponentError where kernels would give other bits in this process than elsewhere."""
-    for dtype in ONCE:
-        if not _exact(dtype, ONCE[dtype]):
-            raise ComponentError(
-                "the engine 'lanes' needs a multiply-add that rounds once; this processor has none, and that "
-                "of the C library rounds twice. Write [train] engine = 'blas'."
-            )
-        if not _exact(dtype, SMALL[dtype]):
-            raise ComponentError(
-                f"the engine 'lanes' needs {dtype} numbers below {np.finfo(dtype).tiny:.2g}; a library has "
-                "set this process to take them as 0. Do without it, or write [train] engine = 'blas'."
-            )
+def refuse_other_arithmetic(dtype: str) -> None:
+    """Raise ComponentError where kernels would give other bits in this thread than elsewhere.
+
+    A library that is imported later may still set it to take small numbers as 0, so each stack asks.
+    """
+    if not _exact(dtype, ONCE[dtype]):
+        raise ComponentError(
+            "the engine 'lanes' needs a multiply-add that rounds once; this processor has none, and that "
+            "of the C library rounds twice. Write [train] engine = 'blas'."
+        )
+    if not _exact(dtype, SMALL[dtype]):
+        raise ComponentError(
+            f"the engine 'lanes' needs {dtype} numbers below {np.finfo(dtype).tiny:.2g}; a library has "
+            "set this process to take them as 0. Do without it, or write [train] engine = 'blas'."
+        )
 
 
 def _exact(dtype: str, cases: tuple[Case, ...]) -> bool:
     """Tell whether a kernel computes the results of these cases."""
+    arrays, expected = _laid(dtype, cases)
+    _multiply_add(dtype)(arrays)
+    # By their bits: a comparison, too, would take small numbers as 0.
+    return arrays[3][: len(cases)].tobytes() == expected
+
+
+@cache
+def _multiply_add(dtype: str) -> Kernel:
     code = Code(dtype)
     places = [code.load_scalar("ptr", "%table", at) for at in range(4)]
     code.store(code.fma(*(code.load(place) for place in places[:3])), places[3])
+    return kernel(code.function())
+
+
+@cache
+def _laid(dtype: str, cases: tuple[Case, ...]) -> tuple[list[Array], bytes]:
+    """Return factors, what is added, and room for the results; and their bytes as they should be."""
     *factors, expected = np.array(cases, dtype).T
-    arrays = [aligned((code.kind.lanes,), dtype) for _ in places]
+    arrays = [aligned((Code(dtype).kind.lanes,), dtype) for _ in range(4)]
     for array, values in zip(arrays, factors, strict=False):
         array[: len(values)] = values
-    kernel(code.function())(arrays)
-    # By their bits: a comparison, too, would take small numbers as 0.
-    return arrays[3][: len(cases)].tobytes() == expected.tobytes()
+    return arrays, expected.tobytes()

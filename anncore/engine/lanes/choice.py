@@ -90,7 +90,9 @@ def _passes_key(trial: Trial) -> tuple[Any, ...]:
     """
     others = ("optimizer", "schedule", "initializer")
     texts = (part.text for kind, part in trial.parts.items() if kind not in others)
-    return ("lanes", "passes", *texts, trial.split.text, str(trial.train.batch_size), trial.train.dtype)
+    train = trial.train
+    sizes = trial.split.text, str(train.batch_size), train.eval_train  # also those of losses
+    return ("lanes", "passes", *texts, *sizes, train.dtype)
 
 
 def _updates_key(trial: Trial, registry: Registry) -> tuple[Any, ...]:

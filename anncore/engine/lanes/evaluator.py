@@ -133,10 +133,16 @@ class LaneEvaluator(Evaluator):
         return scoring
 
     def write(self) -> None:
-        """Write the kernel of the loss, and compile nothing; ComponentError where lanes cannot do it."""
-        stack = self._stack
-        trials, examples = len(stack.trials), 1 if stack.weighted else BLOCK
-        self._made_loss((trials, examples, stack.network_outputs), (trials, examples, stack.data[0].outputs))
+        """Write the kernels of losses, and compile nothing; ComponentError where lanes cannot do one."""
+        stack, data = self._stack, self._data[0]
+        curve = self._curve[0].shape[1]
+        wholes = (len(getattr(data, f"x_{name}")) for name in ("train", "valid", "test"))
+        parts = (len(range(curve)[part]) for part in self._parts)
+        sizes = {1} if stack.weighted else {*wholes, *parts} - {0}
+        trials = len(stack.trials)
+        for examples in sorted(sizes):
+            z, y = (trials, examples, stack.network_outputs), (trials, examples, data.outputs)
+            self._made_loss(z, y)
 
     def _made_loss(self, z: tuple[int, ...], y: tuple[int, ...]) -> Made:
         stack = self._stack

@@ -10,6 +10,7 @@ import copy
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from anncore.engine.datasets import Prepared
 
 MOST_SEEDS = 128
 MOST_PLACES = 1 << 16  # of one seed: 64 MB in all, and 2,000 steps with batches of 32
+MOST_TOGETHER = 1 << 22  # places of all data sets that are handed out at once, 32 MB
 _LOCK = threading.Lock()
 
 
@@ -54,8 +56,14 @@ class _Stream:
     """One stack's way through the epochs of a seed, one after the other from the first on."""
 
     def __init__(self, trial: Trial, examples: int) -> None:
-        self._shared, self._examples = _epochs(trial.sweep_seed, trial.seed, examples), examples
+        self.seeds = trial.sweep_seed, trial.seed
+        self._shared, self._examples = _epochs(*self.seeds, examples), examples
         self._rng: np.random.Generator | None = None
+
+    def __deepcopy__(self, memo: Any) -> _Stream:
+        twin = copy.copy(self)
+        twin._rng = copy.deepcopy(self._rng)
+        return twin
 
     def epoch(self, at: int) -> Array:
         """Return the order of the next epoch."""
@@ -88,35 +96,44 @@ class Orders:
         owners = [trials[int(np.argmax(self.group == at))] for at in range(len(data))]
         self._streams = [_Stream(trial, self._examples) for trial in owners]
         self._in_order = np.arange(self._examples, dtype=np.int64)
+        self._per = -(-self._examples // self._size)  # batches of an epoch
         self._step = 0
         self._epochs: list[list[Array]] = [[] for _ in data]  # from the epoch of the next step on
         self._first = 0  # the number of the first of these
+
+    @property
+    def most_steps(self) -> int:
+        """How many batches are best asked for at once: of more the epochs would fill the memory."""
+        return max(1, MOST_TOGETHER // (len(self._streams) * self._examples)) * self._per
 
     def next(self, count: int) -> tuple[list[Array], Array, Array]:
         """Return the next `count` batches: for each data set the order of examples, and for each step where
         its batch begins there, and which of `sizes` it has.
         """
-        per = -(-self._examples // self._size)
-        now = self._step // per
-        last = (self._step + count - 1) // per
-        self._draw(last)
-        for epochs in self._epochs:
-            del epochs[: now - self._first]
-        self._first = now
-        orders = [np.concatenate(epochs) for epochs in self._epochs]
+        now = self._step // self._per
         steps = np.arange(self._step, self._step + count)
-        within = steps % per
-        starts = (steps // per - now) * self._examples + within * self._size
-        kinds = ((within == per - 1) & (len(self.sizes) > 1)).astype(np.int64)
+        within = steps % self._per
+        starts, kinds = within * self._size, (within == self._per - 1) & (len(self.sizes) > 1)
+        if self._shuffles:
+            self._draw(now, (self._step + count - 1) // self._per)
+            starts += (steps // self._per - now) * self._examples
+            orders = [np.concatenate(epochs) for epochs in self._epochs]
+        else:
+            orders = [self._in_order] * len(self._streams)
         self._step += count
-        return orders, starts.astype(np.int64), kinds
+        return orders, starts.astype(np.int64), kinds.astype(np.int64)
 
-    def _draw(self, last: int) -> None:
+    def _draw(self, now: int, last: int) -> None:
+        """Draw the epochs up to the last one that is needed, and forget those before this one."""
         for drawn, epochs in zip(self._streams, self._epochs, strict=True):
-            while self._first + len(epochs) <= last:
-                at = self._first + len(epochs)
-                epochs.append(drawn.epoch(at) if self._shuffles else self._in_order)
+            del epochs[: now - self._first]
+            epochs += (drawn.epoch(at) for at in range(now + len(epochs), last + 1))
+        self._first = now
 
     def go_on(self, before: Orders) -> None:
         """Continue where the batches of a larger stack are."""
-        self.next(before._step) if before._step else None
+        places = {drawn.seeds: at for at, drawn in enumerate(before._streams)}
+        mine = [places[drawn.seeds] for drawn in self._streams]  # of several data sets one stream may do
+        self._streams = [copy.deepcopy(before._streams[at]) for at in mine]
+        self._epochs = [list(before._epochs[at]) for at in mine]
+        self._step, self._first = before._step, before._first

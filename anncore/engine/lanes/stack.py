@@ -16,11 +16,12 @@ from anncore.engine.batches import total_steps
 from anncore.engine.build import structure
 from anncore.engine.datasets import Prepared
 from anncore.engine.lanes.agreement import refuse_disagreement
+from anncore.engine.lanes.arithmetic import refuse_other_arithmetic
 from anncore.engine.lanes.code import KINDS
 from anncore.engine.lanes.compiling import Argument, Called, address
 from anncore.engine.lanes.drawing import Draws
 from anncore.engine.lanes.evaluator import BLOCK
-from anncore.engine.lanes.facts import facts_of, signature
+from anncore.engine.lanes.facts import facts_of, has_trials, signature
 from anncore.engine.lanes.graphs import forward_pass, hyper_inputs, prediction_graph, training_pass
 from anncore.engine.lanes.made import Made, Source, Sources, codes_of, components_of, made
 from anncore.engine.lanes.nests import Unlowerable
@@ -96,7 +97,7 @@ class LaneStack(Stack):
         for way, holds in ways.items():
             if holds:
                 raise Unlowerable(f"network {network.component.name} {way}")
-        if any(isinstance(fact, np.ndarray) for fact in facts_of(network.component).values()):
+        if any(map(has_trials, facts_of(network.component).values())):
             name = network.component.name
             raise Unlowerable(f"network {name} keeps numbers per trial besides its hyperparameters")
         if len(self.output.pairs) != 1:
@@ -187,6 +188,7 @@ class LaneStack(Stack):
         """Make the kernels of a training of so many steps; the optimizer must have its first state."""
         if steps <= self._prepared:
             return
+        refuse_other_arithmetic(self.dtype)
         self._prepared = steps
         passes = [made.program for made in self._made_passes]
         programs = list(passes)
@@ -244,18 +246,25 @@ class LaneStack(Stack):
         """Return hyperparameters of network and loss in lanes, in this order."""
         return self.sources.laid(sources, self.lanes)
 
+    def initialize(self) -> None:
+        """Draw the initial weights, set the optimizers' first state, and forget what is in the lanes."""
+        self._loaded = self._ahead = False
+        super().initialize()
+
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
         self.advance(t, t, steps)
 
     def advance(self, first: int, last: int, steps: int) -> None:
         """Make the updates from `first` to `last`."""
+        if last < first:
+            return
         self.prepare(max(last, steps))
         self._load()
-        most = self._draws.most_steps or last - first + 1
+        most = min(self._draws.most_steps or last, self._orders.most_steps)
         for start in range(first, last + 1, most):
             self._advance(start, min(start + most - 1, last), steps)
-        self._now = (last, steps)
+        self.now = (last, steps)
         self._ahead = True
 
     def _advance(self, first: int, last: int, steps: int) -> None:
@@ -335,8 +344,10 @@ class LaneStack(Stack):
         self._settle()
         smaller = super().narrowed(keep)
         assert isinstance(smaller, LaneStack)
-        smaller._orders.go_on(self._orders)
         return smaller
+
+    def _follow(self, before: Any) -> None:
+        self._orders.go_on(before._orders)
 
     @cached_property
     def made_forward(self) -> Made:

@@ -162,6 +162,71 @@ def _compare_orders() -> None:
             assert np.array_equal(y[0], orders.y[0][rows])
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_smaller_stack_goes_on_in_its_order_and_holds_no_epochs_that_are_over(
+    shuffle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "MOST_PLACES", 500)
+    ordering._epochs.cache_clear()
+    trials = [trial(seed=seed, shuffle=shuffle) for seed in (0, 1, 0)]
+    stack = LaneStack(trials, REGISTRY, _data(3))
+    whole, before = (Orders(stack.trials, stack.data) for _ in range(2))
+    batches = before._per
+    for _ in range(40):
+        before.next(batches)
+    before.next(1)
+    smaller = Orders(stack.trials[1:], stack.data[1:])
+    smaller.go_on(before)
+    assert sum(map(len, smaller._epochs)) <= 4
+    before.next(5)  # changes nothing of the smaller one
+    for _ in range(40):
+        whole.next(batches)
+    whole.next(1)
+    for count in (3, batches, 2 * batches + 1):
+        ours, starts, kinds = smaller.next(count)
+        theirs, begins, sorts = whole.next(count)
+        assert kinds.tolist() == sorts.tolist()
+        for start, begin, kind in zip(starts, begins, kinds, strict=True):
+            for group, place in enumerate(whole.group[1:]):
+                mine, its = ours[smaller.group[group]], theirs[place]
+                size = smaller.sizes[kind]
+                assert mine[start : start + size].tolist() == its[begin : begin + size].tolist()
+    ordering._epochs.cache_clear()
+
+
+def test_orders_are_asked_for_in_pieces_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand full batches between two looks would be as many epochs at once."""
+    long = [trial(seed=seed, steps=60, eval_every=60) for seed in (0, 1)]
+    whole = [result.curves for result in train_stack(long, REGISTRY)]
+    asked, following = [], Orders.next
+
+    def noted(self: Orders, count: int) -> Any:
+        asked.append(count)
+        return following(self, count)
+
+    monkeypatch.setattr(Orders, "next", noted)
+    monkeypatch.setattr(ordering, "MOST_TOGETHER", 1)
+    assert [result.curves for result in train_stack(long, REGISTRY)] == whole
+    assert max(asked) < 60
+
+
+def test_a_stack_may_begin_anew_and_make_no_step() -> None:
+    trials = [trial(seed=seed) for seed in (0, 1)]
+    stack = LaneStack(trials, REGISTRY, _data(2))
+    stack.initialize()
+    first = stack.theta.copy()
+    stack.advance(1, 5, 40)
+    assert stack.now == (5, 40)
+    after = stack.theta.copy()
+    assert not np.array_equal(first, after)
+    stack.advance(6, 5, 40)
+    assert np.array_equal(stack.theta, after)
+    stack.initialize()
+    assert np.array_equal(stack.theta, first)
+    stack.advance(1, 1, 40)
+    assert not np.array_equal(stack.theta, after)
+
+
 def _data(count: int) -> Any:
     from anncore.engine.batches import load
 

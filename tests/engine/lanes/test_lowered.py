@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from shipped import REGISTRY
 from shipped_bits import components, name_of, trials_with
+from trial_factory import make_trial
 
+from anncore import Array, Loss
+from anncore.contract.handed_over import with_components
 from anncore.contract.trial import Trial
 from anncore.engine.lanes.choice import engine_of, why_not_lanes
 from anncore.engine.packing import pack
@@ -101,3 +105,28 @@ def test_every_component_that_lanes_compute_gives_its_formulas_numbers(kind: str
         [stack] = pack(several, REGISTRY)
         results = {result.key: result for result in train_stack(stack, REGISTRY)}
         assert np.array_equal(curves(results[made.key]), curves(got), equal_nan=True), name
+
+
+@dataclass(frozen=True)
+class Harder(Loss):
+    """The mean squared error of the harder half of the examples."""
+
+    name: ClassVar[str] = "harder"
+    outputs: ClassVar[Mapping[Any, str]] = {"regression": "identity"}
+
+    def value(self, output: Array, target: Array) -> Array:
+        errors = np.sort((output - target) ** 2, axis=1)
+        return errors[:, errors.shape[1] // 2 :].mean(axis=(1, 2))
+
+
+def test_a_loss_is_written_for_as_many_examples_as_it_is_measured_on() -> None:
+    """It sorts a batch of 32; of validation and test there are more than the 64 that lanes sort."""
+    registry = with_components(REGISTRY, [Harder])
+    of_sine = {"loss": "harder", "output": "identity", "batch_size": 32, "engine": "auto"}
+    many = make_trial(registry, dataset=("sine", {"n": 600}), **of_sine)
+    assert "loss harder: the sorting of" in why_not_lanes(many, registry)
+    assert engine_of(many, registry) == "blas"
+    few = make_trial(registry, dataset=("sine", {"n": 60}), **{**of_sine, "engine": "lanes"})
+    assert why_not_lanes(few, registry) == ""
+    [result] = train_stack([few], registry)
+    assert result.status == "ok"
