@@ -8,7 +8,7 @@ import os
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from anncore.contract.errors import RAISED_BY_PLUGINS, StoreError, described
 from anncore.contract.file_names import readable
@@ -35,6 +35,7 @@ from anncore.report.view import view_of
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+Done = TypeVar("Done")
 MOST_ON_PHONE = 300  # arms times data sets
 DRAWN_PARTS = ("answer", "figures", "not_drawn")  # of a report's content: what drawing adds to
 NOTHING_TO_SHOW = "It has nothing to show of these results."
@@ -163,20 +164,28 @@ def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
         if drawing.failed:
             return Drawn(fault=f"Figure {figure.name} could not be drawn: {drawing.reason}")
         return Drawn(reason=drawing.reason)
-    drawn = Drawn(drawing.name, _entry(figure, drawing, unit))
-    with drawing_style():
-        drawn.picture, drawn.pixels = to_both(drawing.figure)
+    # Much of what a plugin asks for is looked at when it is rendered, such as the formulas in texts.
+    sheets = _or_why_not(lambda: to_both(drawing.figure))
+    if isinstance(sheets, NotDrawn):
+        return Drawn(fault=f"Figure {figure.name} could not be drawn: {sheets.reason}")
+    drawn = Drawn(drawing.name, _entry(figure, drawing, unit), *sheets)
     if len(data.report["arms"]) * len(data.report["problems"]) > MOST_ON_PHONE:
         return drawn
+    phone: str | NotDrawn = _for_phone(figure, data)
+    if isinstance(phone, str):
+        drawn.phone = phone
+    elif phone.failed:
+        drawn.phone_fault = f"Figure {figure.name} could not be drawn for a phone: {phone.reason}"
+    return drawn
+
+
+def _for_phone(figure: Registered, data: FigureInput) -> str | NotDrawn:
+    """Draw a figure for a phone; "" where it needs a wider sheet, which then scrolls in a box."""
     drawing = draw_figure(figure, dataclasses.replace(data, width=PHONE))
     if isinstance(drawing, NotDrawn):
-        if drawing.failed:
-            drawn.phone_fault = f"Figure {figure.name} could not be drawn for a phone: {drawing.reason}"
-    elif drawing.figure.get_figwidth() <= PHONE + 0.01:
-        # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
-        with drawing_style():
-            drawn.phone = to_svg(drawing.figure)
-    return drawn
+        return drawing
+    fits = drawing.figure.get_figwidth() <= PHONE + 0.01
+    return _or_why_not(lambda: to_svg(drawing.figure)) if fits else ""
 
 
 def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
@@ -287,16 +296,26 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
 
 def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
     """Return a figure's drawing, or why there is none."""
+
+    def draw() -> Drawing | str | None:
+        drawing: Drawing | str | None = component.cls().draw(data)
+        return drawing
+
+    drawing = _or_why_not(draw)
+    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _or_why_not(draw: Callable[[], Done]) -> Done | NotDrawn:
+    """Return what a plugin's code draws in the report's style, or why it failed."""
     try:
         with drawing_style():
-            drawing: Drawing | str | None = component.cls().draw(data)
+            return draw()
     except RAISED_BY_PLUGINS as error:
         if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         return NotDrawn(f"{described(error)} ({where})", failed=True)
-    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
 
 
 def _all_named(maps: Mapping[str, DecisionMap]) -> Mapping[str, DecisionMap]:

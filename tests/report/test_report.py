@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import CHROMIUM, browser
+from matplotlib.figure import Figure
 from results_factory import asked, make_results
 
 from anncore.report import summary, words, write_report
 from anncore.report.build import build_report, plain
-from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
+from anncore.report.drawing import NARROW, PHONE, Drawing, drawing_style, new_sheet, place, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import escape
 from anncore.report.pictures import (
@@ -556,15 +557,30 @@ def test_the_summary_passes_on_no_control_characters(tmp_path: Path, few_figures
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
 
+def no_luck() -> Any:
+    raise ValueError("no luck")
+
+
+def drawing_of(artist: str) -> Any:
+    """Return a drawing of which a part fails when it is drawn or rendered."""
+    if artist == "none":
+        no_luck()
+    figure = Figure(figsize=(3, 2))
+    if artist == "rendered":
+        figure.text(0.1, 0.1, "").draw = lambda renderer: no_luck()
+    return Drawing(figure, "broken", "A title", "what it shows")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(("wide", "phone"), [("none", "whole"), ("rendered", "whole"), ("whole", "rendered")])
 def test_a_figure_that_fails_is_named_and_stops_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wide: str, phone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
     component = results.experiment.registry.of_kind("figure")[0]
 
     def broken(self: Any, data: Any) -> Any:
-        raise ValueError("no luck")
+        return drawing_of(phone if data.width == PHONE else wide)
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
@@ -572,8 +588,10 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
     monkeypatch.setattr("anncore.report.write.figures_to_draw", two)
     report = write_report(results, tmp_path)
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
-    assert any(
-        text.startswith(f"Figure {component.name} could not be drawn: ValueError: no luck") for text in texts
-    )
+    how = "drawn for a phone" if phone == "rendered" else "drawn"
+    said = f"Figure {component.name} could not be {how}: ValueError: no luck (test_report.py:"
+    assert sum(text.startswith(said) for text in texts) == 1
     assert (tmp_path / "report.html").exists()
+    drawn = {path.name for path in (tmp_path / "figures").glob("broken.*")}
+    assert drawn == ({"broken.svg", "broken.png"} if phone == "rendered" else set())
     assert (tmp_path / "figures" / "leaderboard.png").exists()
