@@ -134,7 +134,7 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
     with old_objects_left_alone():
         new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
     known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
-    ordered = [(figure, known[figure.full_name]) for figure in figures]
+    ordered = _each_name_once([(figure, known[figure.full_name]) for figure in figures])
     listed = {entry["name"] for entry in content["not_drawn"]}
     for figure, drawn in ordered:
         if drawn.reason and figure.name not in listed:
@@ -152,6 +152,18 @@ def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
             sheets.files |= drawn.files()
     sheets.files[DRAWN] = record_of(known, keys)
     return sheets
+
+
+def _each_name_once(drawn: list[tuple[Registered, Drawn]]) -> list[tuple[Registered, Drawn]]:
+    """Return the figures; in place of one that is called as an earlier one, by which files lie, a fault."""
+    owners: dict[str, str] = {}
+    kept = []
+    for figure, one in drawn:
+        owner = owners.setdefault(one.name, figure.full_name) if one.name else figure.full_name
+        if owner != figure.full_name:
+            one = Drawn(fault=f"Figure {figure.full_name} is left out: {owner} is called {figure.name}, too.")
+        kept.append((figure, one))
+    return kept
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
@@ -297,12 +309,21 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
 def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
     """Return a figure's drawing, or why there is none."""
 
-    def draw() -> Drawing | str | None:
-        drawing: Drawing | str | None = component.cls().draw(data)
-        return drawing
-
-    drawing = _or_why_not(draw)
+    drawing = _or_why_not(lambda: _checked(component.cls().draw(data), component.name))
     return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _checked(drawing: Any, name: str) -> Drawing | str | None:
+    """Return what a figure drew; raises TypeError or ValueError where the report cannot hold it."""
+    if drawing is None or isinstance(drawing, str):
+        return drawing
+    if not isinstance(drawing, Drawing):
+        raise TypeError(f"draw must return a Drawing, a text or None, got {type(drawing).__name__}")
+    if drawing.name != name:  # by which its files are called
+        raise ValueError(f"the drawing must be called {name!r}, got {drawing.name!r}")
+    if not all(isinstance(text, str) for text in (drawing.title, drawing.alt, drawing.subtitle)):
+        raise TypeError("title, alt and subtitle of a Drawing must be texts")
+    return drawing
 
 
 def _or_why_not(draw: Callable[[], Done]) -> Done | NotDrawn:

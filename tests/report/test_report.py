@@ -557,41 +557,82 @@ def test_the_summary_passes_on_no_control_characters(tmp_path: Path, few_figures
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
 
-def no_luck() -> Any:
+def no_luck(*_: Any) -> Any:
     raise ValueError("no luck")
 
 
-def drawing_of(artist: str) -> Any:
-    """Return a drawing of which a part fails when it is drawn or rendered."""
-    if artist == "none":
-        no_luck()
-    figure = Figure(figsize=(3, 2))
-    if artist == "rendered":
-        figure.text(0.1, 0.1, "").draw = lambda renderer: no_luck()
-    return Drawing(figure, "broken", "A title", "what it shows")
+def whole(name: str) -> Drawing:
+    return Drawing(Figure(figsize=(3, 2)), name, "A title", "what it shows")
+
+
+def failing_when_rendered(name: str) -> Drawing:
+    drawing = whole(name)
+    drawing.figure.text(0.1, 0.1, "").draw = no_luck
+    return drawing
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("wide", "phone"), [("none", "whole"), ("rendered", "whole"), ("whole", "rendered")])
+@pytest.mark.parametrize(
+    ("wide", "phone", "said"),
+    [
+        (no_luck, whole, "drawn: ValueError: no luck (test_report.py:"),
+        (failing_when_rendered, whole, "drawn: ValueError: no luck (test_report.py:"),
+        (whole, failing_when_rendered, "drawn for a phone: ValueError: no luck (test_report.py:"),
+        (
+            lambda name: whole(name).figure,
+            whole,
+            "drawn: TypeError: draw must return a Drawing, a text or No",
+        ),
+        (lambda name: whole("../../x"), whole, "drawn: ValueError: the drawing must be called"),
+        (lambda name: replace(whole(name), title=3), whole, "drawn: TypeError: title, alt and subtitle"),
+    ],
+)
 def test_a_figure_that_fails_is_named_and_stops_nothing(
-    wide: str, phone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wide: Any, phone: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
     component = results.experiment.registry.of_kind("figure")[0]
+    name = component.name
 
     def broken(self: Any, data: Any) -> Any:
-        return drawing_of(phone if data.width == PHONE else wide)
+        return (phone if data.width == PHONE else wide)(name)
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
-    two = partial(figures_to_draw, only=(component.name, "leaderboard"))
+    two = partial(figures_to_draw, only=(name, "leaderboard"))
     monkeypatch.setattr("anncore.report.write.figures_to_draw", two)
-    report = write_report(results, tmp_path)
+    report = write_report(results, tmp_path / "a" / "run")
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
-    how = "drawn for a phone" if phone == "rendered" else "drawn"
-    said = f"Figure {component.name} could not be {how}: ValueError: no luck (test_report.py:"
-    assert sum(text.startswith(said) for text in texts) == 1
-    assert (tmp_path / "report.html").exists()
-    drawn = {path.name for path in (tmp_path / "figures").glob("broken.*")}
-    assert drawn == ({"broken.svg", "broken.png"} if phone == "rendered" else set())
-    assert (tmp_path / "figures" / "leaderboard.png").exists()
+    assert sum(text.startswith(f"Figure {name} could not be {said}") for text in texts) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
+    folder = tmp_path / "a" / "run"
+    assert (folder / "report.html").exists()
+    drawn = {path.name for path in (folder / "figures").glob(f"{name}.*")}
+    assert drawn == ({f"{name}.svg", f"{name}.png"} if "phone" in said else set())
+    assert (folder / "figures" / "leaderboard.png").exists()
+
+
+@pytest.mark.slow
+def test_two_figures_of_one_name_do_not_lie_in_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    [own] = figures_to_draw(results, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda _: [own, replace(own, dist="other")])
+    report = write_report(results, tmp_path)
+    assert [figure["name"] for figure in report["figures"]] == ["leaderboard"]
+    texts = [warning["text"] for warning in report["answer"]["warnings"]]
+    assert "Figure other:leaderboard is left out: annx:leaderboard is called leaderboard, too." in texts
+
+
+def test_what_no_file_holds_in_a_title_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    one = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", one)
+    [component] = one(results)
+    odd = replace(whole("leaderboard"), title="A \ud800 title \udcc3\udca4")
+    monkeypatch.setattr(component.cls, "draw", lambda self, data: odd)
+    write_report(results, tmp_path)
+    [figure] = json.loads((tmp_path / "report.json").read_bytes())["figures"]
+    assert figure["title"] == "A \ufffd title ä"
