@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
@@ -43,7 +43,8 @@ def shared(work: Callable[[int], Done], pieces: int, processes: int) -> list[Don
     os.close(entrance)
     children: list[_Child] = []
     try:
-        children += (_forked(work, queue) for _ in range(1, processes))
+        with suppress(OSError):  # without memory or open files for one more, fewer processes do the work
+            children += (_forked(work, queue) for _ in range(1, processes))
         results = {piece: work(piece) for piece in _taken(queue)}
         for child in children:
             results |= _results(child)
@@ -72,7 +73,12 @@ def _taken(queue: int) -> Iterator[int]:
 
 def _forked(work: Callable[[int], Done], queue: int) -> _Child:
     read, write = Pipe(duplex=False)
-    process = os.fork()
+    try:
+        process = os.fork()
+    except OSError:
+        read.close()
+        write.close()
+        raise
     if process:
         write.close()
         return _Child(process, read)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import signal
 import time
@@ -72,6 +74,33 @@ def test_what_a_process_did_that_ended_early_is_done_here() -> None:
 
     assert shared(dies_elsewhere, 7, 2) == [(piece, here) for piece in range(7)]
     assert no_children()
+
+
+@pytest.mark.parametrize("lacking", ["fork", "pipe"])
+@pytest.mark.parametrize("there", [0, 1])
+def test_who_may_have_no_more_processes_does_without(
+    lacking: str, there: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory, processes or open files of a user are at their limit."""
+    made = 0
+    module, name = (shares.os, "fork") if lacking == "fork" else (shares, "Pipe")
+    known = getattr(module, name)
+
+    def refuses(**options: bool) -> object:
+        nonlocal made
+        made += 1
+        if made > there:
+            raise OSError(errno.EAGAIN if lacking == "fork" else errno.EMFILE, "no more")
+        return known(**options)
+
+    monkeypatch.setattr(module, name, refuses)
+    opened = len(os.listdir("/dev/fd"))
+    done = shared(who, 9, 3)
+    assert [piece for piece, _ in done] == list(range(9))
+    assert len({process for _, process in done}) == 1 + there
+    assert no_children()
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == opened
 
 
 def test_an_error_is_raised_as_in_one_process() -> None:
