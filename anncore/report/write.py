@@ -69,9 +69,11 @@ def writing_report(
     with old_objects_left_alone():
         report = plain(content)
     yield report
+    # What figures are handed is not what is written: none can change what the report says.
+    report = {**report, **plain({name: report[name] for name in DRAWN_PARTS})}
     drawn = _Sheets()
     if figures:
-        drawn = _draw_into(content, results, folder / "figures")
+        drawn = _draw_into(report, results, figure_input(results, content), folder / "figures")
     else:
         way = (
             "the same command without --no-figures"
@@ -79,8 +81,7 @@ def writing_report(
             else "'annx report' of this folder"
         )
         text = f"The figures were left out, as asked for; {way} draws them."
-        content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    report = {**report, **plain({name: content[name] for name in DRAWN_PARTS})}
+        report["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
     with old_objects_left_alone():
@@ -118,35 +119,35 @@ class _Sheets:
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
 
-def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
-    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content.
+def _draw_into(report: dict[str, Any], results: Any, data: FigureInput, folder: Path) -> _Sheets:
+    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the report.
 
-    folder: of the last report's figures. Those that would be the same again are taken from there.
+    data: what the figures are handed. folder: of the last report's figures. Those that would be the same
+    again are taken from there.
     """
     figures = figures_to_draw(results)
-    data = figure_input(results, content)
     keys = keys_of(figures, data, results.experiment.registry)
     known = last_drawings(folder, keys)
     left = [figure for figure in figures if figure.full_name not in known]
-    unit = content["unit"]
+    unit = report["unit"]
     if left:
         prepare_to_draw()  # once, and not in each process
     with old_objects_left_alone():
         new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
     known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
     ordered = _each_name_once([(figure, known[figure.full_name]) for figure in figures])
-    listed = {entry["name"] for entry in content["not_drawn"]}
+    listed = {entry["name"] for entry in report["not_drawn"]}
     for figure, drawn in ordered:
         if drawn.reason and figure.name not in listed:
-            content["not_drawn"].append(_not_drawn(figure, drawn.reason, unit))
+            report["not_drawn"].append(_not_drawn(figure, drawn.reason, unit))
             listed.add(figure.name)
     faults = [drawn.fault for _, drawn in ordered] + [drawn.phone_fault for _, drawn in ordered]
-    content["answer"]["warnings"] += ({"kind": "figure", "text": text} for text in faults if text)
+    report["answer"]["warnings"] += ({"kind": "figure", "text": text} for text in faults if text)
     sheets = _Sheets()
     for _, drawn in ordered:
         if drawn.entry is not None:
             phone = f"figures/{drawn.name}.phone.svg" if drawn.phone else None
-            content["figures"].append({**drawn.entry, "phone": phone})
+            report["figures"].append({**drawn.entry, "phone": phone})
             sheets.pictures[drawn.name], sheets.pixels[drawn.name] = drawn.picture, drawn.pixels
             sheets.phones |= {drawn.name: drawn.phone} if drawn.phone else {}
             sheets.files |= drawn.files()

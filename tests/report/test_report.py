@@ -614,6 +614,33 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
 
 
 @pytest.mark.slow
+def test_a_figure_cannot_change_what_the_report_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    one = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", one)
+    monkeypatch.setattr("anncore.report.write.cores", lambda: 1)  # which draws in the process that writes
+    before = write_report(results, tmp_path)
+    (tmp_path / "figures" / "drawn.json").unlink()
+    [component] = one(results)
+
+    def meddling(self: Any, data: Any) -> Any:
+        data.report["answer"]["headline"] = "sgd is best"
+        data.report["answer"]["findings"].append({"kind": "claim", "text": "sgd is best"})
+        data.report["figures"].append({"name": "another"})
+        data.report["leaderboard"]["overall"].clear()
+        return self.name
+
+    monkeypatch.setattr(component.cls, "draw", meddling)
+    after = write_report(results, tmp_path)
+    assert [entry["reason"] for entry in after["not_drawn"] if entry["name"] == "leaderboard"] == [
+        "leaderboard"
+    ]
+    assert after["figures"] == []
+    parts = set(before) - {"figures", "not_drawn"}
+    assert {name: after[name] for name in parts} == {name: before[name] for name in parts}
+
+
+@pytest.mark.slow
 def test_two_figures_of_one_name_do_not_lie_in_the_same_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
