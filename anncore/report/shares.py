@@ -73,18 +73,26 @@ def _taken(queue: int) -> Iterator[int]:
 
 def _forked(work: Callable[[int], Done], queue: int) -> _Child:
     read, write = Pipe(duplex=False)
+    # Ctrl-C waits until the process is known here. There it never comes: who asked for it ends it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = os.fork()
     except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         read.close()
         write.close()
         raise
     if process:
         write.close()
-        return _Child(process, read)
+        child = _Child(process, read)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except BaseException:
+            _end(child)
+            raise
+        return child
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends this one
         write.send({piece: work(piece) for piece in _taken(queue)})
         code = 0
     finally:

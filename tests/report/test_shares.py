@@ -6,6 +6,8 @@ import errno
 import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -128,6 +130,44 @@ def test_who_stops_the_work_ends_the_others() -> None:
         shared(stopped, 2, 2)
     os.close(read)
     os.close(write)
+
+
+INTERRUPTED = """
+import os, signal, sys, time
+from anncore.report import shares
+
+fork, made = os.fork, []
+
+def interrupted():
+    process = fork()
+    if not process or len(made) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGINT)  # both get it, as from a terminal
+    made.append(process)
+    return process
+
+os.fork = interrupted
+try:
+    shares.shared(lambda piece: time.sleep(0.1), 9, 4)
+except KeyboardInterrupt:
+    print("interrupted", len(made))
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("alone")
+"""
+
+
+@pytest.mark.parametrize("there", [0, 1])
+def test_who_stops_the_work_while_it_begins_leaves_no_process(there: int) -> None:
+    """In a process with one thread, as is asked for: others would get the signal in its place."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(there)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.stdout, done.stderr) == (f"interrupted {there + 1}\nalone\n", "")
 
 
 def test_a_report_is_the_same_whoever_draws_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
