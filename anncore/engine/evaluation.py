@@ -143,7 +143,8 @@ class Evaluator:
         grad, weights = self._stack.output.grad(z, y), self._weights("train")
         if weights is None:
             return grad
-        mine = weights[:, examples]
+        # What NumPy picks by index lies column by column, and would be added up in another order than alone.
+        mine = np.ascontiguousarray(weights[:, examples])
         return np.asarray(grad * (mine / mine.mean(axis=1, keepdims=True))[:, :, None], grad.dtype)
 
     def _gradient(

@@ -209,8 +209,7 @@ def thresholds(study: Study, noticed: Sequence[Levels]) -> dict[str, Threshold]:
 
 
 def _between(study: Study, levels: Levels) -> float | None:
-    """Return a round score in the widest gap of all arms' costs within an arm's own gap; None where none "
-    "is."""
+    """Return a round score in the widest gap of all arms' costs within an arm's own; None where none is."""
     measure = study.measures[levels.problem]
     low, high = (float(measure.cost([end])[0]) for end in levels.gap)
     every = study.costs(levels.problem).to_numpy(float).reshape(-1)

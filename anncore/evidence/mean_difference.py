@@ -129,8 +129,11 @@ def _infinite_mean(row: Array) -> float:
 
 
 def _transformed(x: float, gamma: float, n: int) -> float:
-    """Return g(x); see the module."""
-    return x + gamma * x**2 / 3 + gamma**2 * x**3 / 27 + gamma / (6 * n)
+    """Return g(x); see the module. It is infinite where a power of x is beyond the floats."""
+    try:
+        return x + gamma * x**2 / 3 + gamma**2 * x**3 / 27 + gamma / (6 * n)
+    except OverflowError:
+        return math.copysign(math.inf, x)  # g rises without an end
 
 
 def _straightened(y: float, gamma: float, n: int) -> float:

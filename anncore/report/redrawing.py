@@ -28,7 +28,7 @@ from anncore.running.own_folders import is_own, sealed
 
 DRAWN = "drawn.json"
 SCHEMA = 1
-DRAWS_WITH = ("matplotlib", "numpy", "pandas", "pillow", "scipy", "scikit-learn")
+DRAWS_WITH = ("contourpy", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "seaborn")
 PLAIN = {type(None), str, float, int, bool, np.float64}  # their repr tells them apart
 LEFT = ("memory", "width")  # of what a figure is handed: both widths are drawn, and a memory adds nothing
 
@@ -161,8 +161,9 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         _feed_all(update, value, told)
     elif hasattr(value, "columns") and hasattr(value, "index"):  # a data frame
         update(f"frame{value.shape}".encode())
-        for name in ("index", *value.columns):
-            column = value.index if name == "index" else value[name]
+        # By place: a column may be called as another one, or "index".
+        columns = [("", value.index), *((name, value.iloc[:, at]) for at, name in enumerate(value.columns))]
+        for name, column in columns:
             _feed(update, str(name), told)
             if str(column.dtype) == "str":  # each text once: curves have a row per trial and evaluation
                 places, texts = column.factorize()

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
@@ -43,7 +43,8 @@ def shared(work: Callable[[int], Done], pieces: int, processes: int) -> list[Don
     os.close(entrance)
     children: list[_Child] = []
     try:
-        children += (_forked(work, queue) for _ in range(1, processes))
+        with suppress(OSError):  # without memory or open files for one more, fewer processes do the work
+            children += (_forked(work, queue) for _ in range(1, processes))
         results = {piece: work(piece) for piece in _taken(queue)}
         for child in children:
             results |= _results(child)
@@ -72,13 +73,26 @@ def _taken(queue: int) -> Iterator[int]:
 
 def _forked(work: Callable[[int], Done], queue: int) -> _Child:
     read, write = Pipe(duplex=False)
-    process = os.fork()
+    # Ctrl-C waits until the process is known here. There it never comes: who asked for it ends it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        read.close()
+        write.close()
+        raise
     if process:
         write.close()
-        return _Child(process, read)
+        child = _Child(process, read)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except BaseException:
+            _end(child)
+            raise
+        return child
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends this one
         write.send({piece: work(piece) for piece in _taken(queue)})
         code = 0
     finally:

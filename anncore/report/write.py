@@ -8,7 +8,7 @@ import os
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from anncore.contract.errors import RAISED_BY_PLUGINS, StoreError, described
 from anncore.contract.file_names import readable
@@ -35,6 +35,7 @@ from anncore.report.view import view_of
 from anncore.running.files import make_folder, not_written, replace_files
 from anncore.running.sweep import cores
 
+Done = TypeVar("Done")
 MOST_ON_PHONE = 300  # arms times data sets
 DRAWN_PARTS = ("answer", "figures", "not_drawn")  # of a report's content: what drawing adds to
 NOTHING_TO_SHOW = "It has nothing to show of these results."
@@ -68,9 +69,11 @@ def writing_report(
     with old_objects_left_alone():
         report = plain(content)
     yield report
+    # What figures are handed is not what is written: none can change what the report says.
+    report = {**report, **plain({name: report[name] for name in DRAWN_PARTS})}
     drawn = _Sheets()
     if figures:
-        drawn = _draw_into(content, results, folder / "figures")
+        drawn = _draw_into(report, results, figure_input(results, content), folder / "figures")
     else:
         way = (
             "the same command without --no-figures"
@@ -78,8 +81,7 @@ def writing_report(
             else "'annx report' of this folder"
         )
         text = f"The figures were left out, as asked for; {way} draws them."
-        content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    report = {**report, **plain({name: content[name] for name in DRAWN_PARTS})}
+        report["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     _refuse_to_lose(folder, report)
     files = {f"figures/{name}": data for name, data in drawn.files.items()}
     with old_objects_left_alone():
@@ -117,40 +119,52 @@ class _Sheets:
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
 
-def _draw_into(content: dict[str, Any], results: Any, folder: Path) -> _Sheets:
-    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content.
+def _draw_into(report: dict[str, Any], results: Any, data: FigureInput, folder: Path) -> _Sheets:
+    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the report.
 
-    folder: of the last report's figures. Those that would be the same again are taken from there.
+    data: what the figures are handed. folder: of the last report's figures. Those that would be the same
+    again are taken from there.
     """
     figures = figures_to_draw(results)
-    data = figure_input(results, content)
     keys = keys_of(figures, data, results.experiment.registry)
     known = last_drawings(folder, keys)
     left = [figure for figure in figures if figure.full_name not in known]
-    unit = content["unit"]
+    unit = report["unit"]
     if left:
         prepare_to_draw()  # once, and not in each process
     with old_objects_left_alone():
         new = shared(lambda piece: _drawn(left[piece], data, unit), len(left), min(cores(), len(left)))
     known |= {figure.full_name: drawn for figure, drawn in zip(left, new, strict=True)}
-    ordered = [(figure, known[figure.full_name]) for figure in figures]
-    listed = {entry["name"] for entry in content["not_drawn"]}
+    ordered = _each_name_once([(figure, known[figure.full_name]) for figure in figures])
+    listed = {entry["name"] for entry in report["not_drawn"]}
     for figure, drawn in ordered:
         if drawn.reason and figure.name not in listed:
-            content["not_drawn"].append(_not_drawn(figure, drawn.reason, unit))
+            report["not_drawn"].append(_not_drawn(figure, drawn.reason, unit))
             listed.add(figure.name)
     faults = [drawn.fault for _, drawn in ordered] + [drawn.phone_fault for _, drawn in ordered]
-    content["answer"]["warnings"] += ({"kind": "figure", "text": text} for text in faults if text)
+    report["answer"]["warnings"] += ({"kind": "figure", "text": text} for text in faults if text)
     sheets = _Sheets()
     for _, drawn in ordered:
         if drawn.entry is not None:
             phone = f"figures/{drawn.name}.phone.svg" if drawn.phone else None
-            content["figures"].append({**drawn.entry, "phone": phone})
+            report["figures"].append({**drawn.entry, "phone": phone})
             sheets.pictures[drawn.name], sheets.pixels[drawn.name] = drawn.picture, drawn.pixels
             sheets.phones |= {drawn.name: drawn.phone} if drawn.phone else {}
             sheets.files |= drawn.files()
     sheets.files[DRAWN] = record_of(known, keys)
     return sheets
+
+
+def _each_name_once(drawn: list[tuple[Registered, Drawn]]) -> list[tuple[Registered, Drawn]]:
+    """Return the figures; in place of one that is called as an earlier one, by which files lie, a fault."""
+    owners: dict[str, str] = {}
+    kept = []
+    for figure, one in drawn:
+        owner = owners.setdefault(one.name, figure.full_name) if one.name else figure.full_name
+        if owner != figure.full_name:
+            one = Drawn(fault=f"Figure {figure.full_name} is left out: {owner} is called {figure.name}, too.")
+        kept.append((figure, one))
+    return kept
 
 
 def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
@@ -163,20 +177,28 @@ def _drawn(figure: Registered, data: FigureInput, unit: str) -> Drawn:
         if drawing.failed:
             return Drawn(fault=f"Figure {figure.name} could not be drawn: {drawing.reason}")
         return Drawn(reason=drawing.reason)
-    drawn = Drawn(drawing.name, _entry(figure, drawing, unit))
-    with drawing_style():
-        drawn.picture, drawn.pixels = to_both(drawing.figure)
+    # Much of what a plugin asks for is looked at when it is rendered, such as the formulas in texts.
+    sheets = _or_why_not(lambda: to_both(drawing.figure))
+    if isinstance(sheets, NotDrawn):
+        return Drawn(fault=f"Figure {figure.name} could not be drawn: {sheets.reason}")
+    drawn = Drawn(drawing.name, _entry(figure, drawing, unit), *sheets)
     if len(data.report["arms"]) * len(data.report["problems"]) > MOST_ON_PHONE:
         return drawn
+    phone: str | NotDrawn = _for_phone(figure, data)
+    if isinstance(phone, str):
+        drawn.phone = phone
+    elif phone.failed:
+        drawn.phone_fault = f"Figure {figure.name} could not be drawn for a phone: {phone.reason}"
+    return drawn
+
+
+def _for_phone(figure: Registered, data: FigureInput) -> str | NotDrawn:
+    """Draw a figure for a phone; "" where it needs a wider sheet, which then scrolls in a box."""
     drawing = draw_figure(figure, dataclasses.replace(data, width=PHONE))
     if isinstance(drawing, NotDrawn):
-        if drawing.failed:
-            drawn.phone_fault = f"Figure {figure.name} could not be drawn for a phone: {drawing.reason}"
-    elif drawing.figure.get_figwidth() <= PHONE + 0.01:
-        # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
-        with drawing_style():
-            drawn.phone = to_svg(drawing.figure)
-    return drawn
+        return drawing
+    fits = drawing.figure.get_figwidth() <= PHONE + 0.01
+    return _or_why_not(lambda: to_svg(drawing.figure)) if fits else ""
 
 
 def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
@@ -287,16 +309,35 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
 
 def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
     """Return a figure's drawing, or why there is none."""
+
+    drawing = _or_why_not(lambda: _checked(component.cls().draw(data), component.name))
+    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _checked(drawing: Any, name: str) -> Drawing | str | None:
+    """Return what a figure drew; raises TypeError or ValueError where the report cannot hold it."""
+    if drawing is None or isinstance(drawing, str):
+        return drawing
+    if not isinstance(drawing, Drawing):
+        raise TypeError(f"draw must return a Drawing, a text or None, got {type(drawing).__name__}")
+    if drawing.name != name:  # by which its files are called
+        raise ValueError(f"the drawing must be called {name!r}, got {drawing.name!r}")
+    if not all(isinstance(text, str) for text in (drawing.title, drawing.alt, drawing.subtitle)):
+        raise TypeError("title, alt and subtitle of a Drawing must be texts")
+    return drawing
+
+
+def _or_why_not(draw: Callable[[], Done]) -> Done | NotDrawn:
+    """Return what a plugin's code draws in the report's style, or why it failed."""
     try:
         with drawing_style():
-            drawing: Drawing | str | None = component.cls().draw(data)
+            return draw()
     except RAISED_BY_PLUGINS as error:
         if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         return NotDrawn(f"{described(error)} ({where})", failed=True)
-    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
 
 
 def _all_named(maps: Mapping[str, DecisionMap]) -> Mapping[str, DecisionMap]:

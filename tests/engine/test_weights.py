@@ -99,11 +99,21 @@ def test_weights_of_batches_follow_their_rows(registry: Registry, tmp_path: Path
     assert results[0] == results[1]
 
 
-def test_a_weighted_trial_is_the_same_alone_and_in_a_stack(registry: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dtype": "float32", "batch_size": 8},
+        {"dtype": "float64", "watch": ("gradient_norm", "sharpness")},
+    ],
+    ids=["batches", "watched"],
+)
+def test_a_weighted_trial_is_the_same_alone_and_in_a_stack(
+    registry: Registry, tmp_path: Path, more: dict[str, Any]
+) -> None:
     file = tmp_path / "w.csv"
     file.write_text("a,b,part,y,w\n" + "".join(f"{line},{weight}\n" for line, weight in rows("binary")))
     trials = [
-        trial(registry, file, "w", seed=seed, optimizer=("sgd", {"lr": lr}), batch_size=8, dtype="float32")
+        trial(registry, file, "w", seed=seed, optimizer=("sgd", {"lr": lr}), **more)
         for seed in (1, 2)
         for lr in (0.1, 0.01)
     ]

@@ -110,6 +110,12 @@ def test_the_interval_leaves_out_what_the_test_rejects(d: np.ndarray) -> None:
     assert mean_difference(-d)[1:3] == pytest.approx((-estimate.high, -estimate.low))
 
 
+@pytest.mark.parametrize("at", [1e150, -1e200, 1e300])
+def test_a_value_whose_powers_are_no_numbers_is_left_out(at: float) -> None:
+    d = [0.0, 1.0, 1.5]
+    assert mean_p(d, at) == pytest.approx(scipy_stats.ttest_1samp(d, at).pvalue, rel=1e-9, abs=1e-300)
+
+
 def test_the_mean_of_what_diverged() -> None:
     assert mean_difference([1.0, INF])[0] == INF
     assert math.isnan(mean_difference([1.0, INF, -INF])[0])

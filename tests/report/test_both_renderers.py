@@ -13,6 +13,7 @@ import pytest
 from matplotlib import rc_context
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path
 from PIL import Image
 
 from anncore.report.drawing import drawing_style, log_axis, new_sheet, place, renderers, to_png, to_svg
@@ -61,6 +62,33 @@ def a_smooth_picture(ax: Any) -> None:
     ax.imshow(np.eye(5), interpolation="bilinear", aspect="auto")
 
 
+def a_pale_picture(ax: Any) -> None:
+    ax.imshow(np.arange(12).reshape(3, 4), interpolation="none", aspect="auto", alpha=0.4)
+
+
+def a_pale_picture_in_a_circle(ax: Any) -> None:
+    image = ax.imshow(np.arange(12).reshape(3, 4), interpolation="none", aspect="auto", alpha=0.4)
+    image.set_clip_path(Path.circle((0.5, 0.5), 0.4), ax.transAxes)
+
+
+def a_picture_pale_in_places(ax: Any) -> None:
+    alpha = np.linspace(0, 1, 12).reshape(3, 4)
+    ax.imshow(np.zeros((3, 4)), interpolation="none", aspect="auto", alpha=alpha)
+
+
+def a_picture_of_the_sheet(ax: Any) -> None:
+    ax.figure.figimage(np.arange(1200).reshape(30, 40), 20, 10)
+
+
+def smooth_cells(ax: Any) -> None:
+    ax.pcolormesh(np.arange(12.0).reshape(3, 4), shading="gouraud")
+
+
+def lines_in_a_circle(ax: Any) -> None:
+    (line,) = ax.plot([0, 1], [0, 1], linewidth=8)
+    line.set_clip_path(Path.circle((0.5, 0.5), 0.3), ax.transAxes)
+
+
 def formulas(ax: Any) -> None:
     ax.text(0.1, 0.5, r"$\beta_1 = \frac{1}{2}$ and x", alpha=0.7)
     ax.text(0.5, 0.1, "down", rotation=-60, color="#aa0000")
@@ -91,7 +119,11 @@ def elements(svg: str) -> list[tuple[str, dict[str, str]]]:
     return drawn
 
 
-KINDS = [lines, many_marks, areas, cells, a_picture, two_pictures, a_smooth_picture, formulas]
+KINDS = [
+    *(lines, many_marks, areas, cells, smooth_cells, lines_in_a_circle, formulas),
+    *(a_picture, two_pictures, a_smooth_picture, a_picture_of_the_sheet),
+    *(a_pale_picture, a_pale_picture_in_a_circle, a_picture_pale_in_places),
+]
 
 
 @pytest.mark.parametrize("draw", KINDS, ids=lambda draw: draw.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 from functools import partial
 from pathlib import Path
@@ -102,6 +103,15 @@ def test_other_code_is_drawn_again(tmp_path: Path, drawn: list[str], monkeypatch
     assert "leaderboard" in drawn
 
 
+@pytest.mark.parametrize("name", ["contourpy", "matplotlib", "pillow", "seaborn"])
+def test_another_version_of_what_draws_is_other_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of annx's own figures, whose code is not asked for their imports."""
+    version, code = importlib.metadata.version, redrawing._own_code.__wrapped__
+    before = code()
+    monkeypatch.setattr(importlib.metadata, "version", lambda one: "0.0" if one == name else version(one))
+    assert code() != before
+
+
 def test_a_changed_figure_is_drawn_again_and_the_others_are_not(
     tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +158,11 @@ def test_every_part_of_what_a_figure_is_handed_is_in_its_key() -> None:
         {"moments": {"a": {1: (1.0, "b")}}},
         {"snapshots": {"a": pd.DataFrame({"n": ["x\x1f", "y"]})}},
         {"snapshots": {"a": pd.DataFrame({"n": ["x", "\x1fy"]})}},
+        {"snapshots": {"a": pd.DataFrame({"index": [1, 2]})}},
+        {"snapshots": {"a": pd.DataFrame({"index": [1, 3]})}},
+        {"snapshots": {"a": pd.DataFrame({"index": [1, 3]}, index=[1, 2])}},
+        {"snapshots": {"a": pd.DataFrame([[1, 2]], columns=["n", "n"])}},
+        {"snapshots": {"a": pd.DataFrame([[1, 3]], columns=["n", "n"])}},
         {"components": {"optimizer": {"sgd": registry.get("optimizer", "sgd").cls()}}},
         {"components": {"optimizer": {"sgd": registry.get("optimizer", "sgd").cls(lr=0.5)}}},
         {"components": {"optimizer": {"sgd": registry.get("optimizer", "adam").cls()}}},

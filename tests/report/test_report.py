@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import CHROMIUM, browser
+from matplotlib.figure import Figure
 from results_factory import asked, make_results
 
 from anncore.report import summary, words, write_report
 from anncore.report.build import build_report, plain
-from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
+from anncore.report.drawing import NARROW, PHONE, Drawing, drawing_style, new_sheet, place, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import escape
 from anncore.report.pictures import (
@@ -556,24 +557,109 @@ def test_the_summary_passes_on_no_control_characters(tmp_path: Path, few_figures
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
 
+def no_luck(*_: Any) -> Any:
+    raise ValueError("no luck")
+
+
+def whole(name: str) -> Drawing:
+    return Drawing(Figure(figsize=(3, 2)), name, "A title", "what it shows")
+
+
+def failing_when_rendered(name: str) -> Drawing:
+    drawing = whole(name)
+    drawing.figure.text(0.1, 0.1, "").draw = no_luck
+    return drawing
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wide", "phone", "said"),
+    [
+        (no_luck, whole, "drawn: ValueError: no luck (test_report.py:"),
+        (failing_when_rendered, whole, "drawn: ValueError: no luck (test_report.py:"),
+        (whole, failing_when_rendered, "drawn for a phone: ValueError: no luck (test_report.py:"),
+        (
+            lambda name: whole(name).figure,
+            whole,
+            "drawn: TypeError: draw must return a Drawing, a text or No",
+        ),
+        (lambda name: whole("../../x"), whole, "drawn: ValueError: the drawing must be called"),
+        (lambda name: replace(whole(name), title=3), whole, "drawn: TypeError: title, alt and subtitle"),
+    ],
+)
 def test_a_figure_that_fails_is_named_and_stops_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wide: Any, phone: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
     component = results.experiment.registry.of_kind("figure")[0]
+    name = component.name
 
     def broken(self: Any, data: Any) -> Any:
-        raise ValueError("no luck")
+        return (phone if data.width == PHONE else wide)(name)
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
-    two = partial(figures_to_draw, only=(component.name, "leaderboard"))
+    two = partial(figures_to_draw, only=(name, "leaderboard"))
     monkeypatch.setattr("anncore.report.write.figures_to_draw", two)
-    report = write_report(results, tmp_path)
+    report = write_report(results, tmp_path / "a" / "run")
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
-    assert any(
-        text.startswith(f"Figure {component.name} could not be drawn: ValueError: no luck") for text in texts
-    )
-    assert (tmp_path / "report.html").exists()
-    assert (tmp_path / "figures" / "leaderboard.png").exists()
+    assert sum(text.startswith(f"Figure {name} could not be {said}") for text in texts) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
+    folder = tmp_path / "a" / "run"
+    assert (folder / "report.html").exists()
+    drawn = {path.name for path in (folder / "figures").glob(f"{name}.*")}
+    assert drawn == ({f"{name}.svg", f"{name}.png"} if "phone" in said else set())
+    assert (folder / "figures" / "leaderboard.png").exists()
+
+
+@pytest.mark.slow
+def test_a_figure_cannot_change_what_the_report_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    one = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", one)
+    monkeypatch.setattr("anncore.report.write.cores", lambda: 1)  # which draws in the process that writes
+    before = write_report(results, tmp_path)
+    (tmp_path / "figures" / "drawn.json").unlink()
+    [component] = one(results)
+
+    def meddling(self: Any, data: Any) -> Any:
+        data.report["answer"]["headline"] = "sgd is best"
+        data.report["answer"]["findings"].append({"kind": "claim", "text": "sgd is best"})
+        data.report["figures"].append({"name": "another"})
+        data.report["leaderboard"]["overall"].clear()
+        return self.name
+
+    monkeypatch.setattr(component.cls, "draw", meddling)
+    after = write_report(results, tmp_path)
+    assert [entry["reason"] for entry in after["not_drawn"] if entry["name"] == "leaderboard"] == [
+        "leaderboard"
+    ]
+    assert after["figures"] == []
+    parts = set(before) - {"figures", "not_drawn"}
+    assert {name: after[name] for name in parts} == {name: before[name] for name in parts}
+
+
+@pytest.mark.slow
+def test_two_figures_of_one_name_do_not_lie_in_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    [own] = figures_to_draw(results, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", lambda _: [own, replace(own, dist="other")])
+    report = write_report(results, tmp_path)
+    assert [figure["name"] for figure in report["figures"]] == ["leaderboard"]
+    texts = [warning["text"] for warning in report["answer"]["warnings"]]
+    assert "Figure other:leaderboard is left out: annx:leaderboard is called leaderboard, too." in texts
+
+
+def test_what_no_file_holds_in_a_title_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
+    one = partial(figures_to_draw, only=("leaderboard",))
+    monkeypatch.setattr("anncore.report.write.figures_to_draw", one)
+    [component] = one(results)
+    odd = replace(whole("leaderboard"), title="A \ud800 title \udcc3\udca4")
+    monkeypatch.setattr(component.cls, "draw", lambda self, data: odd)
+    write_report(results, tmp_path)
+    [figure] = json.loads((tmp_path / "report.json").read_bytes())["figures"]
+    assert figure["title"] == "A \ufffd title ä"

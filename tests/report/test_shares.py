@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -74,6 +78,33 @@ def test_what_a_process_did_that_ended_early_is_done_here() -> None:
     assert no_children()
 
 
+@pytest.mark.parametrize("lacking", ["fork", "pipe"])
+@pytest.mark.parametrize("there", [0, 1])
+def test_who_may_have_no_more_processes_does_without(
+    lacking: str, there: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory, processes or open files of a user are at their limit."""
+    made = 0
+    module, name = (shares.os, "fork") if lacking == "fork" else (shares, "Pipe")
+    known = getattr(module, name)
+
+    def refuses(**options: bool) -> object:
+        nonlocal made
+        made += 1
+        if made > there:
+            raise OSError(errno.EAGAIN if lacking == "fork" else errno.EMFILE, "no more")
+        return known(**options)
+
+    monkeypatch.setattr(module, name, refuses)
+    opened = len(os.listdir("/dev/fd"))
+    done = shared(who, 9, 3)
+    assert [piece for piece, _ in done] == list(range(9))
+    assert len({process for _, process in done}) == 1 + there
+    assert no_children()
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == opened
+
+
 def test_an_error_is_raised_as_in_one_process() -> None:
     def fails(piece: int) -> None:
         if piece == 1:
@@ -99,6 +130,44 @@ def test_who_stops_the_work_ends_the_others() -> None:
         shared(stopped, 2, 2)
     os.close(read)
     os.close(write)
+
+
+INTERRUPTED = """
+import os, signal, sys, time
+from anncore.report import shares
+
+fork, made = os.fork, []
+
+def interrupted():
+    process = fork()
+    if not process or len(made) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGINT)  # both get it, as from a terminal
+    made.append(process)
+    return process
+
+os.fork = interrupted
+try:
+    shares.shared(lambda piece: time.sleep(0.1), 9, 4)
+except KeyboardInterrupt:
+    print("interrupted", len(made))
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("alone")
+"""
+
+
+@pytest.mark.parametrize("there", [0, 1])
+def test_who_stops_the_work_while_it_begins_leaves_no_process(there: int) -> None:
+    """In a process with one thread, as is asked for: others would get the signal in its place."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(there)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.stdout, done.stderr) == (f"interrupted {there + 1}\nalone\n", "")
 
 
 def test_a_report_is_the_same_whoever_draws_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,7 @@ class Both(RendererBase):
         super().__init__()
         self._vectors: Any = vectors
         self._pixels: Any = pixels
+        self.dpi = POINTS
         self._scale = pixels.dpi / POINTS
         self._magnify = np.diag([self._scale, self._scale, 1.0])
 
@@ -188,7 +189,17 @@ class Both(RendererBase):
         columns, rows = (_nearest(have, *side) for have, side in zip(im.shape[1::-1], ends.T, strict=True))
         if len(rows) and len(columns):
             left, bottom = ends.min(axis=0).astype(int).tolist()
-            self._pixels.draw_image(self._larger_gc(gc), left, bottom, im[np.ix_(rows, columns)])
+            shown, larger = im[np.ix_(rows, columns)], self._larger_gc(gc)
+            # Agg minds an image's own opacity alone, but that of the whole too where a path clips it.
+            shown[..., 3] = shown[..., 3].astype(np.float32) * gc.get_alpha()
+            larger.set_alpha(1.0)
+            self._pixels.draw_image(larger, left, bottom, shown)
+
+    def draw_gouraud_triangles(
+        self, gc: Any, triangles_array: Any, colors_array: Any, transform: Any
+    ) -> None:
+        """Refuse colours that run into each other, which are pixels among the vectors."""
+        raise ForEachAloneError
 
     def option_scale_image(self) -> bool:
         """Say that images come as they are, with where they lie."""

@@ -35,6 +35,8 @@ def to_both(figure: Any) -> tuple[str, bytes]:
 
     from anncore.report.drawing.renderers import Both, ForEachAloneError, Vectors
 
+    if any(np.ndim(image.get_alpha()) for axes in figure.axes for image in axes.images):
+        return to_svg(figure), to_png(figure)  # as matplotlib leaves an image's opacities out of vectors
     buffer, (width, height) = io.StringIO(), figure.get_size_inches()
     pixels: Any = RendererAgg(width * DPI, height * DPI, DPI)  # type: ignore[no-untyped-call]
     try:
@@ -42,7 +44,7 @@ def to_both(figure: Any) -> tuple[str, bytes]:
         # Letters that are fitted to pixels are wider than their outlines: what ends at a line would run over.
         with _laid_out_in_points(figure), rc_context({"text.hinting": "none"}):
             figure.draw(Both(vectors, pixels))
-        vectors.finalize()
+            vectors.finalize()  # which writes what clips, and that depends on the figure's dpi
     except ForEachAloneError:
         return to_svg(figure), to_png(figure)
     return _cleaned(buffer.getvalue()), _png(pixels)
