@@ -120,7 +120,7 @@ def drawing_style() -> Iterator[None]:
     with matplotlib.rc_context(), warnings.catch_warnings(), _fonts_known():
         dict.update(matplotlib.rcParams, _style())  # as rc_context does itself: these values are validated
         # A user's label may be in a script that the font lacks; the tables carry it in full.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from")
         yield
 
 

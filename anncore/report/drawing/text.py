@@ -24,7 +24,7 @@ def _width(text: str, weight: str) -> float:
 
     font = FontProperties(family="DejaVu Sans", weight=weight)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from")
         return float(LETTERS.size(text, font)[0])
 
 
