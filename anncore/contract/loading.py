@@ -227,7 +227,10 @@ def _beside(plugin: Plugin, error: BaseException) -> str:
     """Say what a plugin file's missing import needs; "" for any other mistake."""
     if not (plugin.local and isinstance(error, ModuleNotFoundError) and error.name):
         return ""
-    folder, name = Path(plugin.origin).parent, error.name.rpartition(".")[2] or error.name
+    package, _, module = error.name.rpartition(".")
+    if package == "anncore":
+        return f"; 'from anncore import {module}' brings what anncore has by that name"
+    folder, name = Path(plugin.origin).parent, module
     if (folder / name).is_dir():
         return f"; to make the folder {name} beside it a package, put an empty __init__.py into it"
     return f"; it finds modules beside it, as {folder / name}.py, and installed ones"

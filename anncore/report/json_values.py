@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
-_LEAVES = _AS_IT_IS | {float}
 
 
 def jsonable(value: Any) -> Any:
     """Turn what TOML or NumPy may hold into what JSON may: dates and unknown things become text."""
-    kind = type(value)  # a report has a million values, nearly all of exactly these types
-    if kind in _LEAVES:
-        return value
-    if kind is dict or isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, np.ndarray)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+    return _turned(value, float)
 
 
 def plain(value: Any) -> Any:
-    """Return JSON's idea of a value: NaN and infinities become null, tuples lists."""
-    kind = type(value)
+    """Return JSON's idea of a value: `jsonable`, but NaN and infinities become null."""
+    return _turned(value, _finite)
+
+
+def _turned(value: Any, number: Callable[[float], Any]) -> Any:
+    kind = type(value)  # a report has a million values, nearly all of exactly these types
     if kind in _AS_IT_IS:
         return value
+    if kind is float:
+        return number(value)
     if kind is dict or isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _turned(item, number) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, np.ndarray)):
-        return [plain(item) for item in value]
-    number = value if kind is float else jsonable(value)
-    return None if isinstance(number, float) and not math.isfinite(number) else number
+        return [_turned(item, number) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return number(value)
+    return value if isinstance(value, (bool, int, str)) else str(value)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def json_text(value: Any) -> str:

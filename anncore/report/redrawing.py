@@ -150,9 +150,6 @@ def _feed(update: Callable[[bytes], object], value: Any, told: Callable[[type[An
         update(text)
     elif isinstance(value, Mapping):
         update(f"mapping{len(value)}".encode())
-        if set(map(type, value)) == {str} and set(map(type, value.values())) <= PLAIN:  # a table's row
-            _feed_all(update, [*value, *value.values()], told)
-            return
         for key, item in value.items():
             _feed(update, key, told)
             _feed(update, item, told)

@@ -493,6 +493,10 @@ def test_a_file_that_imports_what_is_not_there_is_told_how(tmp_path: Path) -> No
         PluginError, match=r"it finds modules beside it, as .*nowhere\.py, and installed ones"
     ):
         load_registry([tmp_path / "lion.py"])
+    (tmp_path / "lion.py").write_text("from anncore.drawing import Drawing")
+    with pytest.raises(PluginError, match="'from anncore import drawing' brings what anncore has") as error:
+        load_registry([tmp_path / "lion.py"])
+    assert "beside it" not in str(error.value)
 
 
 def test_a_name_that_annx_has_already_is_noted_where_it_is_used(tmp_path: Path) -> None:
