@@ -69,7 +69,7 @@ def writing_report(
     with old_objects_left_alone():
         report = plain(content)
     yield report
-    # What figures are handed is not what is written: none can change what the report says.
+    # What figures are handed is not what is written: none can change an answer or a table.
     report = {**report, **plain({name: report[name] for name in DRAWN_PARTS})}
     drawn = _Sheets()
     if figures:
